@@ -1,0 +1,97 @@
+/**
+ * Who may do and see what: the engine's door. Every command and every view passes here, so no route can forget it.
+ * What an actor may not see is refused as `not_found`; `forbidden` is said only about things that the actor sees.
+ */
+import { unreachable } from '../base/assert.ts';
+import type { ProjectId } from '../base/ids.ts';
+import type { Actor } from './actor.ts';
+import type { Command } from './command.ts';
+import { refuse, type Refusal } from './decision.ts';
+import { ROLES, type Role } from './model/token.ts';
+import type { World } from './world.ts';
+
+/** True if the actor's role includes `needed` (admin > manager > member > reader). */
+export function hasRole(actor: Actor, needed: Role): boolean {
+  return actor.kind === 'system' || ROLES.indexOf(actor.role) >= ROLES.indexOf(needed);
+}
+
+/** True if what belongs to this project exists for the actor. null: belongs to nobody, admins only. */
+export function maySee(actor: Actor, projectId: ProjectId | null): boolean {
+  if (hasRole(actor, 'admin')) return true;
+  return actor.kind === 'user' && projectId !== null && actor.projectId === projectId;
+}
+
+/** null: allowed. */
+export function authorize(world: World, actor: Actor, command: Command): Refusal | null {
+  switch (command.type) {
+    case 'lease.create':
+      return inProject(actor, command.projectId, 'member');
+    case 'lease.extend':
+    case 'lease.release':
+    case 'lease.shelve':
+    case 'lease.unshelve':
+      return onLease(world, actor, command.leaseId);
+    case 'lease.adopt':
+    case 'host.drain':
+    case 'host.undrain':
+    case 'service.freeze':
+    case 'service.thaw':
+    case 'project.set':
+      return needs(actor, 'admin');
+    case 'token.create':
+      // A manager hands out tokens of the own project, never above the own role.
+      return inProject(actor, command.token.projectId, 'manager') ?? needs(actor, command.token.role);
+    case 'token.revoke': {
+      const token = world.tokens.get(command.tokenId);
+      if (token === undefined || !maySee(actor, token.projectId)) return notFound(`token ${command.tokenId}`);
+      return needs(actor, 'manager');
+    }
+    case 'tick':
+    case 'inventory.observed':
+    case 'intent.open':
+    case 'intent.done':
+    case 'lease.refs':
+    case 'lease.progress':
+    case 'lease.ready':
+    case 'lease.startFailed':
+    case 'lease.shelved':
+    case 'lease.gone':
+    case 'lease.lost':
+    case 'lease.located':
+    case 'lease.reachability':
+    case 'finding.raise':
+    case 'finding.clear':
+    case 'clock.doubt':
+    case 'clock.trust':
+    case 'service.mode':
+      return actor.kind === 'system' ? null : needs(actor, null);
+    default:
+      return unreachable(command);
+  }
+}
+
+export function notFound(what: string): Refusal {
+  return refuse('not_found', `There is no ${what}.`, 'List what there is, and check the id and the project of your token.')
+    .refusal;
+}
+
+function inProject(actor: Actor, projectId: ProjectId, role: Role): Refusal | null {
+  if (!maySee(actor, projectId)) return notFound(`project ${projectId}`);
+  return needs(actor, role);
+}
+
+function onLease(world: World, actor: Actor, leaseId: Parameters<World['leases']['get']>[0]): Refusal | null {
+  const lease = world.leases.get(leaseId);
+  if (lease === undefined || !maySee(actor, lease.projectId)) return notFound(`lease ${leaseId}`);
+  const denied = needs(actor, 'member');
+  if (denied !== null || hasRole(actor, 'manager')) return denied;
+  if (actor.kind === 'user' && actor.userId === lease.ownerId) return null;
+  return refuse('forbidden', 'This lease belongs to another member of your project.', 'Ask its owner, or a manager of the project.')
+    .refusal;
+}
+
+function needs(actor: Actor, role: Role | null): Refusal | null {
+  if (role !== null && hasRole(actor, role)) return null;
+  const what = role === null ? 'Only Berth itself may do this.' : `This needs the role ${role}.`;
+  return refuse('forbidden', what, 'Use a token with that role, or ask an administrator.').refusal;
+}

@@ -1,0 +1,135 @@
+import type { FlavorId, HostId, IntentId, LeaseId, ProjectId, ProviderId, ReservationId, TokenId } from '../base/ids.ts';
+import type { DeviceClass } from './model/host.ts';
+import type { Finding } from './model/finding.ts';
+import type { Flavor } from './model/flavor.ts';
+import type { Host } from './model/host.ts';
+import type { AtEnd, Connection, Intent, ProviderRefs, StartProgress } from './model/lease.ts';
+import type { Token } from './model/token.ts';
+
+/** What the borrower wants: a flavor, or what any flavor must have (then the smallest that has it is taken). */
+export type Wanted =
+  | { readonly kind: 'flavor'; /** Id or name. */ readonly flavor: string }
+  | {
+      readonly kind: 'requirements';
+      readonly deviceClass: DeviceClass;
+      readonly count: number;
+      readonly vcpus: number;
+      readonly memoryMiB: number;
+      readonly diskGiB: number;
+    };
+
+/** Commands of people and CI; the role that each needs stands in `authorize.ts`. */
+export type UserCommand =
+  | {
+      readonly type: 'lease.create';
+      /** One id per lease, made by the caller; their number is the count. */
+      readonly leaseIds: readonly LeaseId[];
+      readonly projectId: ProjectId;
+      readonly ownerId: string;
+      readonly name: string;
+      readonly wanted: Wanted;
+      readonly hostId: HostId | null;
+      readonly durationMs: number;
+      readonly atEnd: AtEnd;
+      readonly image: string | null;
+      readonly sshPublicKey: string | null;
+      /** Give up waiting at this time; null: wait without end. 0 or a past time: now or never. */
+      readonly waitUntilMs: number | null;
+      /** Claim this future window instead of queueing. */
+      readonly window: { readonly fromMs: number; readonly reservationId: ReservationId } | null;
+    }
+  | { readonly type: 'lease.extend'; readonly leaseId: LeaseId; readonly expiresAtMs: number }
+  | { readonly type: 'lease.release'; readonly leaseId: LeaseId }
+  | { readonly type: 'lease.shelve'; readonly leaseId: LeaseId }
+  | {
+      readonly type: 'lease.unshelve';
+      readonly leaseId: LeaseId;
+      readonly durationMs: number | null;
+      readonly waitUntilMs: number | null;
+    }
+  | {
+      readonly type: 'lease.adopt';
+      readonly leaseId: LeaseId;
+      readonly projectId: ProjectId;
+      readonly ownerId: string;
+      readonly name: string;
+      readonly flavorId: FlavorId;
+      readonly hostId: HostId;
+      readonly refs: ProviderRefs;
+      readonly connection: Connection;
+      readonly durationMs: number;
+      readonly atEnd: AtEnd;
+    }
+  | {
+      readonly type: 'host.drain';
+      readonly hostId: HostId;
+      readonly fromMs: number;
+      readonly untilMs: number | null;
+      readonly reason: string;
+    }
+  | { readonly type: 'host.undrain'; readonly hostId: HostId }
+  | { readonly type: 'service.freeze'; readonly reason: string }
+  | { readonly type: 'service.thaw' }
+  | { readonly type: 'project.set'; readonly projectId: ProjectId; readonly name: string; readonly gpus: number | null; readonly leases: number | null }
+  | { readonly type: 'token.create'; readonly token: Token }
+  | { readonly type: 'token.revoke'; readonly tokenId: TokenId };
+
+/** Why an outside step did not work, and what to do with the lease. */
+export interface StepFailure {
+  readonly code: string;
+  readonly message: string;
+  /**
+   * `again`: the controller repeats it by itself, the lease stays as it is.
+   * `other_host`: this host cannot; back to the queue, keeping the place.
+   * `final`: no repetition will help (unknown image, quota of the cloud …).
+   */
+  readonly next: 'again' | 'other_host' | 'final';
+}
+
+/** What the controllers saw and did. Only `system` actors may give them. */
+export type SystemCommand =
+  /** Handles everything that is due: ends, warnings, wait limits, start deadlines, windows. Bounded; says if more is due. */
+  | { readonly type: 'tick' }
+  /** What a provider has now. Hosts and flavors that it no longer lists go (or become `missing` while leases are on them). */
+  | {
+      readonly type: 'inventory.observed';
+      readonly providerId: ProviderId;
+      readonly hosts: readonly ObservedHost[];
+      readonly flavors: readonly Flavor[];
+    }
+  /** The persisted intent before each outside call. Refused as `stale` when the lease has moved on. */
+  | { readonly type: 'intent.open'; readonly intent: Intent; readonly generation: number }
+  /** The call was answered. `refs` holds what it made (only the named fields change); null refs: nothing to record. */
+  | {
+      readonly type: 'intent.done';
+      readonly intentId: IntentId;
+      readonly leaseId: LeaseId;
+      readonly refs: Partial<ProviderRefs> | null;
+      readonly failure: StepFailure | null;
+    }
+  /** What was found outside without a call of ours (after a lost reply, or gone by another hand). */
+  | { readonly type: 'lease.refs'; readonly leaseId: LeaseId; readonly refs: Partial<ProviderRefs> }
+  | { readonly type: 'lease.progress'; readonly leaseId: LeaseId; readonly progress: StartProgress }
+  | { readonly type: 'lease.ready'; readonly leaseId: LeaseId; readonly connection: Connection }
+  /** The start cannot succeed as it is; the remains are taken away, then it is queued again or ends. */
+  | { readonly type: 'lease.startFailed'; readonly leaseId: LeaseId; readonly failure: StepFailure }
+  /** The server is offloaded: nothing is held any more, the disk is kept. */
+  | { readonly type: 'lease.shelved'; readonly leaseId: LeaseId }
+  /** Nothing of it exists outside any more. */
+  | { readonly type: 'lease.gone'; readonly leaseId: LeaseId }
+  /** Its server vanished or was deleted by somebody else. */
+  | { readonly type: 'lease.lost'; readonly leaseId: LeaseId; readonly cause: string }
+  /** Nova shows on which host it is: the provisional claim becomes the observed one. */
+  | { readonly type: 'lease.located'; readonly leaseId: LeaseId; readonly hostId: HostId }
+  | { readonly type: 'lease.reachability'; readonly leaseId: LeaseId; readonly reachable: boolean }
+  | { readonly type: 'finding.raise'; readonly finding: Finding }
+  | { readonly type: 'finding.clear'; readonly code: string; readonly subject: string }
+  | { readonly type: 'clock.doubt'; readonly divergenceMs: number }
+  | { readonly type: 'clock.trust' }
+  | { readonly type: 'service.mode'; readonly mode: { readonly kind: 'act' } | { readonly kind: 'observe'; readonly reason: string } };
+
+/** A host as its provider reports it; drains are Berth's own and stay. */
+export type ObservedHost = Omit<Host, 'drain'>;
+
+export type Command = UserCommand | SystemCommand;
+export type CommandType = Command['type'];

@@ -1,0 +1,212 @@
+/** `lease.create`: a place in the queue and perhaps at once a host, or a window in the future for several. */
+import { formatDuration } from '../../base/units.ts';
+import type { UserCommand, Wanted } from '../command.ts';
+import { refuse } from '../decision.ts';
+import type { Draft } from '../draft.ts';
+import type { Flavor } from '../model/flavor.ts';
+import type { HostId } from '../../base/ids.ts';
+import { NO_REFS, type Demand, type Lease, type LeaseState } from '../model/lease.ts';
+import { countsKey, countOf, fits, totalDevices } from '../scheduler/free.ts';
+import { scheduleNewcomer } from '../scheduler/pass.ts';
+import type { World } from '../world.ts';
+import { bookWindow } from './book.ts';
+import type { Handled } from './handled.ts';
+
+type CreateCommand = Extract<UserCommand, { readonly type: 'lease.create' }>;
+
+export function createLeases(draft: Draft, command: CreateCommand): Handled {
+  const { world, nowMs } = draft;
+  const found = resolveWanted(world, command.wanted);
+  if (found.kind === 'refused') return found;
+  const { flavor } = found;
+  const demand = demandOf(flavor, command.hostId);
+  const refusal = checkRequest(draft, command, flavor, demand);
+  if (refusal !== null) return refusal;
+  ensureProject(draft, command);
+  if (command.window !== null) return bookWindow(draft, command, command.window, { flavor, demand });
+  const queueSeq = world.control.queueSeq + 1;
+  draft.put({
+    entity: 'control',
+    id: 'control',
+    after: { ...world.control, queueSeq: world.control.queueSeq + command.leaseIds.length },
+  });
+  for (const [index, leaseId] of command.leaseIds.entries()) {
+    const state: LeaseState = {
+      kind: 'queued',
+      sinceMs: nowMs,
+      queueSeq: queueSeq + index,
+      waitUntilMs: command.waitUntilMs,
+      promise: null,
+      comeback: false,
+    };
+    draft.addLease(newLease(draft, command, leaseId, { flavor, demand, state }), 'lease.requested', {
+      flavor: flavor.name,
+      duration_s: command.durationMs / 1000,
+    });
+    scheduleNewcomer(draft, leaseId);
+    if (command.waitUntilMs !== null && command.waitUntilMs <= nowMs && isQueued(world, leaseId)) {
+      return refuse(
+        'no_capacity',
+        `Nothing for ${flavor.name} is free now, and you asked not to wait.`,
+        'Ask with a wait limit to join the queue, or see `berth explain` for what is in the way.',
+        'wait',
+      );
+    }
+  }
+  return { kind: 'reply', reply: { kind: 'leases', leaseIds: command.leaseIds } };
+}
+
+/** A lease as it begins. */
+export function newLease(
+  draft: Draft,
+  command: CreateCommand,
+  id: Lease['id'],
+  parts: { readonly flavor: Flavor; readonly demand: Demand; readonly state: LeaseState },
+): Lease {
+  return {
+    id,
+    projectId: command.projectId,
+    ownerId: command.ownerId,
+    name: command.name,
+    createdAtMs: draft.nowMs,
+    generation: 1,
+    request: {
+      flavorId: parts.flavor.id,
+      flavorName: parts.flavor.name,
+      demand: parts.demand,
+      durationMs: command.durationMs,
+      atEnd: command.atEnd,
+      image: command.image,
+      sshPublicKey: command.sshPublicKey,
+    },
+    reservationId: command.window?.reservationId ?? null,
+    refs: NO_REFS,
+    unreachableSinceMs: null,
+    setbacks: [],
+    usedDeviceMs: 0,
+    claimedAtMs: null,
+    state: parts.state,
+  };
+}
+
+/** The demand of a flavor, on any host of its provider or on one. */
+export function demandOf(flavor: Flavor, hostId: HostId | null): Demand {
+  const { vcpus, memoryMiB, diskGiB } = flavor.resources;
+  const key = `${vcpus}/${memoryMiB}/${diskGiB}|${countsKey(flavor.devices)}|${flavor.providerId}|${hostId ?? ''}`;
+  return { providerId: flavor.providerId, resources: flavor.resources, devices: flavor.devices, hostId, key };
+}
+
+/** The flavor that was named (by id, else by name), or the smallest that has all that is required. */
+export function resolveWanted(
+  world: World,
+  wanted: Wanted,
+): { readonly kind: 'flavor'; readonly flavor: Flavor } | ReturnType<typeof refuse> {
+  if (wanted.kind === 'flavor') {
+    const flavor = world.flavors.get(wanted.flavor) ?? flavorByName(world, wanted.flavor);
+    if (flavor !== null) return { kind: 'flavor', flavor };
+    return refuse('flavor_unknown', `There is no flavor '${wanted.flavor}'.`, 'See `berth flavor list`.', 'flavor', {
+      known: [...world.flavors.values()].slice(0, 100).map((known) => known.name),
+    });
+  }
+  let best: Flavor | null = null;
+  for (const flavor of world.flavors.values()) {
+    if (flavor.disabled || flavor.misconfigured !== null || !hasAll(flavor, wanted)) continue;
+    if (best === null || size(flavor) < size(best)) best = flavor;
+  }
+  if (best !== null) return { kind: 'flavor', flavor: best };
+  return refuse(
+    'flavor_unknown',
+    `No flavor has ${wanted.count} × ${wanted.deviceClass} with ${wanted.vcpus} vCPUs, ${wanted.memoryMiB} MiB and ${wanted.diskGiB} GiB.`,
+    'Ask for less, or see `berth flavor list`.',
+    'requirements',
+  );
+}
+
+function flavorByName(world: World, name: string): Flavor | null {
+  for (const flavor of world.flavors.values()) if (flavor.name === name) return flavor;
+  return null;
+}
+
+function hasAll(flavor: Flavor, wanted: Extract<Wanted, { readonly kind: 'requirements' }>): boolean {
+  const { resources } = flavor;
+  return (
+    countOf(flavor.devices, wanted.deviceClass) >= wanted.count &&
+    resources.vcpus >= wanted.vcpus &&
+    resources.memoryMiB >= wanted.memoryMiB &&
+    resources.diskGiB >= wanted.diskGiB
+  );
+}
+
+/** Fewest cards first, then fewest vCPUs, then least memory. */
+function size(flavor: Flavor): number {
+  return totalDevices(flavor.devices) * 1e12 + flavor.resources.vcpus * 1e8 + flavor.resources.memoryMiB;
+}
+
+function isQueued(world: World, leaseId: Lease['id']): boolean {
+  return world.leases.get(leaseId)?.state.kind === 'queued';
+}
+
+function checkRequest(draft: Draft, command: CreateCommand, flavor: Flavor, demand: Demand): Handled | null {
+  const { world } = draft;
+  const longestMs = world.settings.leaseDurationMsMax;
+  if (flavor.disabled || flavor.misconfigured !== null) {
+    const why = flavor.misconfigured ?? 'its provider has disabled it';
+    return refuse('flavor_unavailable', `Flavor ${flavor.name} cannot be borrowed: ${why}.`, 'Choose another flavor, or tell the operator.', 'flavor');
+  }
+  if (command.durationMs > longestMs) {
+    const most = formatDuration(longestMs);
+    return refuse('duration_too_long', `A lease can last ${most} at most.`, `Ask for ${most} or less; it can be extended later.`, 'duration', {
+      limit_s: longestMs / 1000,
+    });
+  }
+  if (command.hostId !== null && world.hosts.get(command.hostId)?.host.providerId !== flavor.providerId) {
+    return refuse('host_unknown', `There is no host '${command.hostId}' for flavor ${flavor.name}.`, 'See `berth host list`.', 'host');
+  }
+  if (!everFits(world, demand)) {
+    return refuse('never_fits', `No host is large enough for flavor ${flavor.name}, even when empty.`, 'Choose a smaller flavor, or see `berth explain`.', 'flavor');
+  }
+  if (command.window === null && world.queue.size + command.leaseIds.length > world.settings.queueMax) {
+    return refuse('queue_full', `${world.queue.size} requests are waiting already, which is the limit.`, 'Try again later.', null, {
+      limit: world.settings.queueMax,
+    });
+  }
+  return checkQuota(world, command, demand);
+}
+
+/** A quota that the request alone exceeds is refused; one that is only used up at present makes it wait. */
+function checkQuota(world: World, command: CreateCommand, demand: Demand): Handled | null {
+  const quota = world.projects.get(command.projectId)?.quota;
+  if (quota === undefined) return null;
+  const count = command.leaseIds.length;
+  const gpus = totalDevices(demand.devices) * count;
+  // A window is claimed at once and whole, so it must fit beside what is held.
+  const holding = command.window === null ? { gpus: 0, leases: 0 } : world.holding(command.projectId);
+  if (quota.gpus !== null && holding.gpus + gpus > quota.gpus) return overQuota('GPUs', quota.gpus, holding.gpus, gpus);
+  const together = command.window === null ? 1 : count;
+  if (quota.leases !== null && holding.leases + together > quota.leases) return overQuota('leases', quota.leases, holding.leases, together);
+  return null;
+}
+
+function overQuota(what: string, limit: number, inUse: number, wanted: number): Handled {
+  return refuse(
+    'quota_exceeded',
+    `Your project may hold ${limit} ${what} at once; it holds ${inUse} and this asks for ${wanted}.`,
+    'Return something, ask for less, or ask an administrator for a larger quota.',
+    null,
+    { quota: what, limit, in_use: inUse, wanted },
+  );
+}
+
+function everFits(world: World, demand: Demand): boolean {
+  if (demand.hostId !== null) return true;
+  const pool = world.pools.get(demand.providerId);
+  for (const capacity of pool?.capacities.values() ?? []) if (fits(capacity.free, demand)) return true;
+  return false;
+}
+
+function ensureProject(draft: Draft, command: CreateCommand): void {
+  if (draft.world.projects.has(command.projectId)) return;
+  const project = { id: command.projectId, name: command.projectId, quota: { gpus: null, leases: null }, servedSeq: 0 };
+  draft.put({ entity: 'project', id: project.id, after: project });
+}
+

@@ -1,0 +1,124 @@
+/** What an owner does with a lease: give it back, shelve it, fetch it from the shelf; and adoption by an administrator. */
+import type { LeaseId } from '../../base/ids.ts';
+import { formatDuration, formatTime } from '../../base/units.ts';
+import type { UserCommand } from '../command.ts';
+import { refuse } from '../decision.ts';
+import type { Draft } from '../draft.ts';
+import type { Claim } from '../model/claim.ts';
+import type { Lease } from '../model/lease.ts';
+import { totalDevices } from '../scheduler/free.ts';
+import { pickDevices, type HostRow } from '../scheduler/host-row.ts';
+import { schedule, scheduleNewcomer } from '../scheduler/pass.ts';
+import { demandOf } from './create.ts';
+import { DONE, type Handled } from './handled.ts';
+import { noSuchLease, wrongState } from './refusals.ts';
+
+export function releaseLease(draft: Draft, leaseId: LeaseId): Handled {
+  const lease = draft.world.leases.get(leaseId);
+  if (lease === undefined) return noSuchLease(leaseId);
+  // Giving back twice is no error: the first answer may have been lost.
+  if (lease.state.kind === 'ending' && lease.state.then.kind === 'end') return DONE;
+  draft.lease(leaseId, { type: 'release' }, 'lease.released', null);
+  schedule(draft);
+  return DONE;
+}
+
+export function shelveLease(draft: Draft, leaseId: LeaseId): Handled {
+  const lease = draft.world.leases.get(leaseId);
+  if (lease === undefined) return noSuchLease(leaseId);
+  if (lease.state.kind === 'shelving' || lease.state.kind === 'shelved') return DONE;
+  if (lease.state.kind !== 'active') return wrongState(lease, 'shelved', ['active']);
+  if (lease.refs.serverId === null) {
+    return refuse(
+      'invalid_state',
+      'This host keeps no disk, so there is nothing to shelve.',
+      'Copy what you need and return the lease.',
+      null,
+      { lease: leaseId },
+    );
+  }
+  draft.lease(leaseId, { type: 'shelve' }, 'lease.shelving', 'asked by its owner');
+  return DONE;
+}
+
+export function unshelveLease(
+  draft: Draft,
+  command: Extract<UserCommand, { readonly type: 'lease.unshelve' }>,
+): Handled {
+  const { world } = draft;
+  const lease = world.leases.get(command.leaseId);
+  if (lease === undefined) return noSuchLease(command.leaseId);
+  if (lease.state.kind === 'queued' && lease.state.comeback) return DONE;
+  if (lease.state.kind !== 'shelved') return wrongState(lease, 'unshelved', ['shelved']);
+  const durationMs = command.durationMs ?? lease.request.durationMs;
+  const longestMs = world.settings.leaseDurationMsMax;
+  if (durationMs > longestMs) {
+    const most = formatDuration(longestMs);
+    return refuse('duration_too_long', `A lease can last ${most} at most.`, `Ask for ${most} or less.`, 'duration', {
+      limit_s: longestMs / 1000,
+    });
+  }
+  const queueSeq = world.control.queueSeq + 1;
+  draft.put({ entity: 'control', id: 'control', after: { ...world.control, queueSeq } });
+  const { waitUntilMs } = command;
+  draft.lease(lease.id, { type: 'unshelve', queueSeq, waitUntilMs, durationMs }, 'lease.unshelve_requested', null, {
+    duration_s: durationMs / 1000,
+  });
+  scheduleNewcomer(draft, lease.id);
+  return DONE;
+}
+
+/** Takes a machine that carries a Berth tag, or that somebody started outside, into the books as an active lease. */
+export function adoptLease(draft: Draft, command: Extract<UserCommand, { readonly type: 'lease.adopt' }>): Handled {
+  const { world, nowMs } = draft;
+  const flavor = world.flavors.get(command.flavorId);
+  if (flavor === undefined) return refuse('flavor_unknown', `There is no flavor '${command.flavorId}'.`, 'See `berth flavor list`.', 'flavor_id');
+  const row = world.hosts.get(command.hostId);
+  if (row === undefined) return refuse('host_unknown', `There is no host '${command.hostId}'.`, 'See `berth host list`.', 'host_id');
+  const holder = [...world.leases.values()].find((lease) => lease.id === command.leaseId || lease.refs.serverId === command.refs.serverId);
+  if (holder !== undefined) return refuse('already_exists', `It belongs to lease ${holder.id} already.`, 'Nothing to do.', 'server_id', { lease: holder.id });
+  const expiresAtMs = nowMs + command.durationMs;
+  const demand = demandOf(flavor, null);
+  const untilMs = expiresAtMs + world.settings.endEstimateMs;
+  const lease: Lease = {
+    id: command.leaseId,
+    projectId: command.projectId,
+    ownerId: command.ownerId,
+    name: command.name,
+    createdAtMs: nowMs,
+    generation: 1,
+    request: {
+      flavorId: flavor.id,
+      flavorName: flavor.name,
+      demand,
+      durationMs: command.durationMs,
+      atEnd: command.atEnd,
+      image: null,
+      sshPublicKey: null,
+    },
+    reservationId: null,
+    refs: command.refs,
+    unreachableSinceMs: null,
+    setbacks: [],
+    usedDeviceMs: 0,
+    claimedAtMs: nowMs,
+    state: {
+      kind: 'active',
+      sinceMs: nowMs,
+      claim: observedClaim(row, demand, nowMs, untilMs),
+      expiresAtMs,
+      connection: command.connection,
+      warnedMs: null,
+    },
+  };
+  draft.addLease(lease, 'lease.adopted', { host: row.host.name, until: formatTime(expiresAtMs), length: formatDuration(command.durationMs), gpus: totalDevices(demand.devices) });
+  return { kind: 'reply', reply: { kind: 'leases', leaseIds: [lease.id] } };
+}
+
+/** The claim of something that is there already: a fact, not a grant. */
+function observedClaim(row: HostRow, demand: Lease['request']['demand'], fromMs: number, untilMs: number): Claim {
+  const base = { hostId: row.host.id, resources: demand.resources, devices: demand.devices, fromMs, untilMs };
+  if (row.host.claimKind === 'slot') return { kind: 'slot', ...base, provisional: false };
+  const present = [...row.claims.values()].map((entry) => entry.claim);
+  return { kind: 'unit', ...base, deviceIds: pickDevices(row, demand, present) };
+}

@@ -1,0 +1,128 @@
+/** What the controllers report about the machines of leases. */
+import { assert } from '../../base/assert.ts';
+import type { HostId, LeaseId } from '../../base/ids.ts';
+import type { StepFailure, SystemCommand } from '../command.ts';
+import { refuse } from '../decision.ts';
+import type { Draft } from '../draft.ts';
+import type { Lease, ProviderRefs } from '../model/lease.ts';
+import { schedule } from '../scheduler/pass.ts';
+import { claimOf } from '../world.ts';
+import { DONE, type Handled } from './handled.ts';
+
+/** Tries on different hosts, or after different failures, before a start is given up. */
+const START_TRIES_MAX = 5;
+
+type Reported<T extends SystemCommand['type']> = Extract<SystemCommand, { readonly type: T }>;
+
+export function leaseRefs(draft: Draft, leaseId: LeaseId, refs: Partial<ProviderRefs>): Handled {
+  return tookPlace(draft.lease(leaseId, { type: 'refs', refs }, 'lease.found_outside', null, { ...refs }));
+}
+
+export function leaseProgress(draft: Draft, command: Reported<'lease.progress'>): Handled {
+  const { progress } = command;
+  return tookPlace(draft.lease(command.leaseId, { type: 'progress', progress }, 'lease.progressed', null, { progress }));
+}
+
+export function leaseReady(draft: Draft, command: Reported<'lease.ready'>): Handled {
+  const { world } = draft;
+  const { connection } = command;
+  const event = { type: 'ready', connection, endEstimateMs: world.settings.endEstimateMs } as const;
+  const ready = draft.lease(command.leaseId, event, 'lease.activated', null, { host: connection.host, port: connection.port });
+  // The end is known better now: the promise to the head of the queue may have become earlier.
+  if (ready) schedule(draft);
+  return tookPlace(ready);
+}
+
+export function leaseStartFailed(draft: Draft, leaseId: LeaseId, failure: StepFailure): Handled {
+  const lease = draft.world.leases.get(leaseId);
+  if (lease?.state.kind !== 'starting') return stale();
+  return startFailed(draft, lease, failure);
+}
+
+/** A start that did not work: elsewhere, or never. Bounded by START_TRIES_MAX. */
+export function startFailed(draft: Draft, lease: Lease, failure: StepFailure): Handled {
+  const { nowMs } = draft;
+  const claim = claimOf(lease);
+  assert(claim !== null && lease.state.kind === 'starting', 'a start that fails was under way');
+  const setback = { atMs: nowMs, code: failure.code, message: failure.message, hostId: claim.hostId };
+  draft.lease(lease.id, { type: 'setback', setback }, null);
+  if (failure.code === 'unshelve_refused') {
+    draft.lease(lease.id, { type: 'offloaded' }, 'lease.unshelve_refused', failure.message);
+    schedule(draft);
+    return DONE;
+  }
+  const tries = lease.setbacks.filter((past) => past.hostId !== null || past.code === failure.code).length + 1;
+  if (failure.next === 'final' || tries >= START_TRIES_MAX) {
+    draft.lease(lease.id, { type: 'fail', cause: failure.message }, 'lease.start_failed', failure.message, { code: failure.code, tries });
+  } else if (failure.next === 'other_host') {
+    draft.lease(lease.id, { type: 'retryElsewhere' }, 'lease.start_retried', failure.message, { code: failure.code, tries });
+  }
+  schedule(draft);
+  return DONE;
+}
+
+export function leaseShelved(draft: Draft, leaseId: LeaseId): Handled {
+  const state = draft.world.leases.get(leaseId)?.state.kind;
+  if (state !== 'shelving') return stale();
+  draft.lease(leaseId, { type: 'offloaded' }, 'lease.shelved');
+  schedule(draft);
+  return DONE;
+}
+
+export function leaseGone(draft: Draft, leaseId: LeaseId): Handled {
+  const lease = draft.world.leases.get(leaseId);
+  if (lease?.state.kind !== 'ending') return stale();
+  const { then } = lease.state;
+  const reason = then.kind === 'end' ? (then.cause ?? then.reason) : 'its remains are cleared, it waits again';
+  draft.lease(leaseId, { type: 'gone' }, then.kind === 'end' ? 'lease.ended' : 'lease.requeued', reason);
+  schedule(draft);
+  return DONE;
+}
+
+export function leaseLost(draft: Draft, command: Reported<'lease.lost'>): Handled {
+  const lease = draft.world.leases.get(command.leaseId);
+  const claim = lease === undefined ? null : claimOf(lease);
+  const hostStatus = claim === null ? undefined : draft.world.hosts.get(claim.hostId)?.host.status.kind;
+  const reason = hostStatus === 'down' || hostStatus === 'missing' ? 'host_lost' : 'failed';
+  const lost = draft.lease(command.leaseId, { type: 'lost', reason, cause: command.cause }, 'lease.lost', command.cause);
+  if (lost) schedule(draft);
+  return tookPlace(lost);
+}
+
+/** Nova chose another host than was booked, or confirms it: the books follow what is, even past a host's capacity. */
+export function leaseLocated(draft: Draft, command: Reported<'lease.located'>): Handled {
+  const { world } = draft;
+  const lease = world.leases.get(command.leaseId);
+  const claim = lease === undefined ? null : claimOf(lease);
+  if (lease === undefined || claim === null || claim.kind !== 'slot') return stale();
+  const row = world.hosts.get(command.hostId);
+  if (row === undefined || (claim.hostId === command.hostId && !claim.provisional)) return stale();
+  const moved = claim.hostId !== command.hostId;
+  const located = draft.lease(
+    lease.id,
+    { type: 'relocate', claim: { ...claim, hostId: command.hostId, provisional: false } },
+    moved ? 'lease.relocated' : 'lease.located',
+    null,
+    { host: row.host.name, from: hostName(draft, claim.hostId) },
+  );
+  if (located && moved) schedule(draft);
+  return tookPlace(located);
+}
+
+export function leaseReachability(draft: Draft, command: Reported<'lease.reachability'>): Handled {
+  const { reachable } = command;
+  const type = reachable ? 'lease.reachable' : 'lease.unreachable';
+  return tookPlace(draft.lease(command.leaseId, { type: 'reach', reachable }, type));
+}
+
+function hostName(draft: Draft, hostId: HostId): string {
+  return draft.world.hosts.get(hostId)?.host.name ?? hostId;
+}
+
+function tookPlace(done: boolean): Handled {
+  return done ? DONE : stale();
+}
+
+function stale(): Handled {
+  return refuse('stale', 'The lease has moved on.', 'Look again and plan anew.');
+}

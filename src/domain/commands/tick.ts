@@ -1,0 +1,121 @@
+/** `tick`: everything that happens by the passing of time alone. */
+import type { HostId, LeaseId } from '../../base/ids.ts';
+import { formatDuration, formatTime } from '../../base/units.ts';
+import { forgivenAt, nextWarningAt, type DueKey } from '../due.ts';
+import type { Draft } from '../draft.ts';
+import type { Lease } from '../model/lease.ts';
+import { findHost, windowFor } from '../scheduler/place.ts';
+import { grant, promise, schedule, startsPaused } from '../scheduler/pass.ts';
+import type { Handled } from './handled.ts';
+import { undrainHost } from './drain.ts';
+import { startFailed } from './provider.ts';
+
+/** Due entries handled by one tick: keeps a transaction short; the engine ticks again while there are more. */
+const DUE_PER_TICK_MAX = 128;
+
+/** Answers whether more is due that could be handled now. */
+export function tick(draft: Draft): Handled {
+  const { world, nowMs } = draft;
+  const due = world.due.dueBy(nowMs, DUE_PER_TICK_MAX);
+  let handled = 0;
+  for (const key of due) if (handleDue(draft, key)) handled += 1;
+  if (handled > 0) schedule(draft);
+  const next = world.due.nextMs();
+  const more = handled > 0 && next !== null && next <= nowMs;
+  return { kind: 'reply', reply: { kind: 'more', more } };
+}
+
+function handleDue(draft: Draft, key: DueKey): boolean {
+  const id = key.slice(key.indexOf(':') + 1);
+  if (key.startsWith('host:')) {
+    undrainHost(draft, id as HostId);
+    return true;
+  }
+  const lease = draft.world.leases.get(id as LeaseId);
+  return lease !== undefined && leaseDue(draft, lease);
+}
+
+/** False: it is due, but has to wait (frozen, or the clock is in doubt). */
+function leaseDue(draft: Draft, lease: Lease): boolean {
+  const { world, nowMs } = draft;
+  const { state } = lease;
+  switch (state.kind) {
+    case 'reserved':
+      return startsPaused(draft) ? false : beginWindow(draft, lease);
+    case 'queued': {
+      if (state.waitUntilMs !== null && state.waitUntilMs <= nowMs) {
+        return draft.lease(lease.id, { type: 'waitedOut' }, 'lease.wait_timed_out', 'nothing became free within the time it was to wait');
+      }
+      const forgivenMs = forgivenAt(lease, world.settings);
+      if (forgivenMs === null || forgivenMs > nowMs) return false;
+      return draft.lease(lease.id, { type: 'forgive', beforeMs: nowMs - world.settings.avoidHostMs }, null);
+    }
+    case 'starting': {
+      if (world.control.freeze !== null || world.control.mode.kind === 'observe') return false;
+      const waited = formatDuration(world.settings.startTimeoutMs);
+      startFailed(draft, lease, { code: 'start_timed_out', message: `it was not ready after ${waited}`, next: 'other_host' });
+      return true;
+    }
+    case 'active':
+      return activeDue(draft, lease, state);
+    case 'shelving':
+    case 'shelved':
+    case 'ending':
+    case 'ended':
+      return false;
+  }
+}
+
+function activeDue(draft: Draft, lease: Lease, state: Extract<Lease['state'], { readonly kind: 'active' }>): boolean {
+  const { world, nowMs } = draft;
+  if (state.expiresAtMs > nowMs) {
+    const lengthMs = state.expiresAtMs - state.sinceMs;
+    const warnAtMs = nextWarningAt(state.expiresAtMs, state.warnedMs, lengthMs, world.settings);
+    if (warnAtMs === null || warnAtMs > nowMs) return false;
+    const left = formatDuration(state.expiresAtMs - nowMs);
+    const then = lease.request.atEnd === 'shelve' ? 'shelved; only its root disk is kept' : 'deleted';
+    const reason = `in ${left} the machine is ${then}`;
+    return draft.lease(lease.id, { type: 'warn', beforeMs: state.expiresAtMs - warnAtMs }, 'lease.end_announced', reason, {
+      expires_at: formatTime(state.expiresAtMs),
+    });
+  }
+  const { freeze, clockDoubt, mode } = world.control;
+  if (freeze !== null || clockDoubt !== null || mode.kind === 'observe') return false;
+  const lateMs = nowMs - state.expiresAtMs;
+  return draft.lease(lease.id, { type: 'expire' }, 'lease.expired', null, { late_ms: lateMs });
+}
+
+/** A reserved window has come: first on its own host, else anywhere, else first in the queue with the reason told. */
+function beginWindow(draft: Draft, lease: Lease): boolean {
+  const { world, nowMs } = draft;
+  if (lease.state.kind !== 'reserved') return false;
+  const bookedHostId = lease.state.claim.hostId;
+  const queueSeq = world.control.queueSeq + 1;
+  draft.put({ entity: 'control', id: 'control', after: { ...world.control, queueSeq } });
+  draft.lease(lease.id, { type: 'windowBegins', queueSeq, waitUntilMs: null }, 'lease.window_began');
+  const queued = world.leases.get(lease.id);
+  if (queued === undefined) return false;
+  const window = windowFor(lease.request.durationMs, nowMs, world.settings);
+  const { demand } = lease.request;
+  const row =
+    findHost(world, { ...demand, hostId: bookedHostId }, window, nowMs, () => true) ??
+    findHost(world, demand, window, nowMs, () => true);
+  if (row !== null) {
+    grant(draft, queued, row);
+    return true;
+  }
+  const host = world.hosts.get(bookedHostId)?.host;
+  const why = host === undefined || host.status.kind !== 'up' ? 'its host is not available' : `host ${host.name} is not free yet`;
+  draft.events.push({
+    type: 'lease.window_late',
+    entity: 'lease',
+    id: lease.id,
+    projectId: lease.projectId,
+    before: 'reserved',
+    after: 'queued',
+    reason: `${why}; it starts as soon as something is free, before everybody else`,
+    data: {},
+  });
+  promise(draft, queued, 'a reserved window goes first');
+  return true;
+}

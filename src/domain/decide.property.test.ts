@@ -1,0 +1,144 @@
+/**
+ * Random commands on random small worlds: after each, all invariants hold; `decide` leaves no trace; `explain` says
+ * possible exactly when `decide` grants; whoever could start does not wait.
+ */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { asId } from '../base/ids.ts';
+import { create, flavor, host, lease, project, slotHost, T0, unitHost, world } from '../../test/support/worlds.ts';
+import type { Command } from './command.ts';
+import { decide, execute } from './decide.ts';
+import { demandOf } from './commands/create.ts';
+import { checkWorld } from './invariants.ts';
+import { explain } from './scheduler/explain.ts';
+import type { World } from './world.ts';
+
+const FLAVORS = [
+  flavor('one', { V100: 1 }),
+  flavor('two', { V100: 2 }, 8),
+  flavor('four', { V100: 4 }, 16),
+  flavor('a100', { A100: 1 }, 32, 65_536),
+  flavor('cpu', {}, 16),
+];
+
+function freshWorld(): World {
+  return world(
+    [
+      slotHost('s1', { V100: 4 }, 32),
+      slotHost('s2', { V100: 2, A100: 2 }),
+      unitHost('u1', [['V100', 'g1'], ['V100', 'g1'], ['V100', null], ['V100', 'g2']]),
+      unitHost('u2', [['A100', null], ['V100', 'x'], ['V100', 'x'], ['V100', 'x']]),
+    ],
+    FLAVORS,
+    { startEstimateMs: 1000, endEstimateMs: 1000 },
+  );
+}
+
+type Move = { readonly kind: number; readonly a: number; readonly b: number; readonly c: number };
+const moves = fc.array(
+  fc.record({ kind: fc.nat(17), a: fc.nat(1000), b: fc.nat(1000), c: fc.nat(1000) }),
+  { minLength: 10, maxLength: 120 },
+);
+
+/** Turns numbers into a command that makes sense more often than not. */
+function commandOf(w: World, move: Move, nowMs: number, counter: number): Command {
+  const ids = [...w.leases.keys()];
+  const any = ids[move.a % Math.max(1, ids.length)] ?? lease('none');
+  const inState = (kind: string): ReturnType<typeof lease> => {
+    const found = [...w.leases.values()].filter((each) => each.state.kind === kind);
+    return found[move.a % Math.max(1, found.length)]?.id ?? any;
+  };
+  const hosts = ['s1', 's2', 'u1', 'u2'];
+  const hostId = host(hosts[move.b % hosts.length] ?? 's1');
+  const name = FLAVORS[move.b % FLAVORS.length]?.name ?? 'one';
+  const who = { projectId: project(`p${move.c % 3}`), durationMs: 60_000 * (1 + (move.c % 50)) };
+  switch (move.kind) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+      return create(`l${counter}`, name, { ...who, atEnd: move.a % 2 === 0 ? 'delete' : 'shelve' });
+    case 4:
+      return create(`l${counter}`, name, { ...who, waitUntilMs: nowMs + (move.a % 5) * 60_000, hostId: move.a % 3 === 0 ? hostId : null });
+    case 5:
+      return create(`l${counter}`, name, {
+        ...who,
+        leaseIds: [lease(`l${counter}a`), lease(`l${counter}b`)].slice(0, 1 + (move.a % 2)),
+        window: { fromMs: nowMs + (move.a % 100) * 60_000, reservationId: asId(`r${counter}`) },
+      });
+    case 6:
+      return { type: 'lease.release', leaseId: any };
+    case 7:
+      return { type: 'lease.extend', leaseId: inState('active'), expiresAtMs: nowMs + 60_000 * (1 + (move.c % 200)) };
+    case 8:
+    case 9:
+      return { type: 'lease.ready', leaseId: inState('starting'), connection: { host: '::1', port: 22, user: 'u' } };
+    case 10:
+      return { type: 'lease.gone', leaseId: inState('ending') };
+    case 11:
+      return { type: 'lease.startFailed', leaseId: inState('starting'), failure: { code: 'x', message: 'x', next: move.c % 4 === 0 ? 'final' : 'other_host' } };
+    case 12:
+      return { type: 'lease.refs', leaseId: any, refs: { serverId: `srv${counter}` } };
+    case 13:
+      return move.a % 2 === 0 ? { type: 'lease.shelve', leaseId: inState('active') } : { type: 'lease.shelved', leaseId: inState('shelving') };
+    case 14:
+      return { type: 'lease.unshelve', leaseId: inState('shelved'), durationMs: null, waitUntilMs: null };
+    case 15:
+      return move.a % 2 === 0
+        ? { type: 'host.drain', hostId, fromMs: nowMs + (move.c % 60) * 60_000, untilMs: nowMs + 7_200_000, reason: 'r' }
+        : { type: 'host.undrain', hostId };
+    case 16:
+      if (move.a % 4 === 0) return { type: 'lease.lost', leaseId: any, cause: 'gone' };
+      return { type: 'project.set', projectId: who.projectId, name: 'p', gpus: move.c % 2 === 0 ? 6 : null, leases: null };
+    default:
+      return { type: 'tick' };
+  }
+}
+
+function fingerprint(w: World): string {
+  return JSON.stringify([[...w.leases.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)), [...w.hosts.values()].map((row) => [row.host, row.free, row.plannedCount]), w.control, [...w.projects.values()], w.queue.size, w.due.nextMs()]);
+}
+
+describe('random histories', () => {
+  test('keep every invariant, and decide leaves no trace', () => {
+    fc.assert(
+      fc.property(moves, (history) => {
+        const w = freshWorld();
+        let nowMs = T0;
+        history.forEach((move, counter) => {
+          nowMs += (move.c % 7) * 20_000;
+          const command = commandOf(w, move, nowMs, counter);
+          const before = fingerprint(w);
+          const dry = decide(w, command, nowMs, 'test');
+          expect(fingerprint(w)).toBe(before);
+          const { decision } = execute(w, command, nowMs, 'test');
+          expect(JSON.stringify(decision)).toBe(JSON.stringify(dry));
+          expect(checkWorld(w)).toEqual([]);
+        });
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('explain says possible exactly when decide grants', () => {
+    fc.assert(
+      fc.property(moves, fc.nat(FLAVORS.length - 1), (history, pick) => {
+        const w = freshWorld();
+        let nowMs = T0;
+        history.forEach((move, counter) => {
+          nowMs += (move.c % 7) * 20_000;
+          execute(w, commandOf(w, move, nowMs, counter), nowMs, 'test');
+        });
+        execute(w, { type: 'tick' }, nowMs, 'test');
+        const wanted = FLAVORS[pick] ?? FLAVORS[0];
+        if (wanted === undefined) return;
+        const question = { demand: demandOf(wanted, null), projectId: project('p1'), durationMs: 1_800_000, fromMs: null, lease: null };
+        const verdict = explain(w, question, nowMs);
+        const request = create('asked', wanted.name, { projectId: project('p1'), durationMs: 1_800_000, waitUntilMs: nowMs });
+        const decision = decide(w, request, nowMs, 'test');
+        expect({ granted: decision.kind === 'decided', why: decision }).toEqual({ granted: verdict.possible, why: decision });
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

@@ -1,0 +1,110 @@
+/**
+ * What happens by itself and when: one heap over all leases and drains, so that the engine sleeps until the next due moment and
+ * an idle world costs nothing. Entries of former states are dropped when they come up.
+ */
+import { Heap } from '../base/heap.ts';
+import type { HostId, LeaseId } from '../base/ids.ts';
+import type { Lease } from './model/lease.ts';
+import type { Settings } from './settings.ts';
+
+interface Entry {
+  readonly dueMs: number;
+  readonly key: DueKey;
+}
+
+/** When `tick` has something to do for this lease; null: never by time alone. */
+export function dueAt(lease: Lease, settings: Settings): number | null {
+  const { state } = lease;
+  switch (state.kind) {
+    case 'reserved':
+      return state.claim.fromMs;
+    case 'queued':
+      return earlier(state.waitUntilMs, forgivenAt(lease, settings));
+    case 'starting':
+      return state.deadlineMs;
+    case 'active':
+      return nextWarningAt(state.expiresAtMs, state.warnedMs, state.expiresAtMs - state.sinceMs, settings) ?? state.expiresAtMs;
+    case 'shelving':
+    case 'shelved':
+    case 'ending':
+    case 'ended':
+      return null;
+  }
+}
+
+/** When the first of the hosts that failed this lease may be tried again; null: none is kept off. */
+export function forgivenAt(lease: Lease, settings: Settings): number | null {
+  let firstMs: number | null = null;
+  for (const setback of lease.setbacks) {
+    if (setback.hostId !== null) firstMs = earlier(firstMs, setback.atMs + settings.avoidHostMs);
+  }
+  return firstMs;
+}
+
+/** The next warning before the end: those longer than the whole lease are left out. null: all were given. */
+export function nextWarningAt(
+  expiresAtMs: number,
+  warnedMs: number | null,
+  lengthMs: number,
+  settings: Settings,
+): number | null {
+  for (const beforeMs of settings.warningsMs) {
+    if (beforeMs < lengthMs && (warnedMs === null || beforeMs < warnedMs)) return expiresAtMs - beforeMs;
+  }
+  return null;
+}
+
+function earlier(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b);
+}
+
+/** What is due: a lease, or the end of a host's drain. */
+export type DueKey = `lease:${LeaseId}` | `host:${HostId}`;
+
+export class DueIndex {
+  readonly #heap = new Heap<Entry>((a, b) => a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.key < b.key));
+  readonly #current = new Map<DueKey, number>();
+
+  set(key: DueKey, dueMs: number | null): void {
+    if (dueMs === null) {
+      this.#current.delete(key);
+    } else if (this.#current.get(key) !== dueMs) {
+      this.#current.set(key, dueMs);
+      this.#heap.push({ dueMs, key });
+    }
+    // Stale entries are bounded by the live ones: rebuilt at the cost of the pushes that made them.
+    if (this.#heap.size > 64 + 2 * this.#current.size) {
+      const seen = new Set<DueKey>();
+      this.#heap.prune((entry) => {
+        if (this.#current.get(entry.key) !== entry.dueMs || seen.has(entry.key)) return false;
+        seen.add(entry.key);
+        return true;
+      });
+    }
+  }
+
+  /** The next due moment; null: nothing will happen by itself. */
+  nextMs(): number | null {
+    return this.#top()?.dueMs ?? null;
+  }
+
+  /** Up to `limit` entries that are due at `nowMs`, earliest first; they stay in the index. */
+  dueBy(nowMs: number, limit: number): readonly DueKey[] {
+    const taken = new Map<DueKey, Entry>();
+    for (let top = this.#top(); top !== undefined && top.dueMs <= nowMs && taken.size < limit; top = this.#top()) {
+      // An entry that went away and came back is in the heap twice; once is enough.
+      taken.set(top.key, top);
+      this.#heap.pop();
+    }
+    for (const entry of taken.values()) this.#heap.push(entry);
+    return [...taken.keys()];
+  }
+
+  #top(): Entry | undefined {
+    for (;;) {
+      const top = this.#heap.peek();
+      if (top === undefined || this.#current.get(top.key) === top.dueMs) return top;
+      this.#heap.pop();
+    }
+  }
+}

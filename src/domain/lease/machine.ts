@@ -1,0 +1,289 @@
+/**
+ * The life of a lease as a pure function: state × event → next lease, or null where the event means nothing in that
+ * state. No capacity, no quota, no queue here: who calls it has decided those. Specification: SPEC.md beside this file.
+ */
+import { unreachable } from '../../base/assert.ts';
+import type { Claim } from '../model/claim.ts';
+import {
+  NO_REFS,
+  SETBACKS_MAX,
+  type Connection,
+  type EndReason,
+  type Lease,
+  type LeaseState,
+  type ProviderRefs,
+  type Setback,
+  type StartProgress,
+  type StartPromise,
+} from '../model/lease.ts';
+import { totalDevices } from '../scheduler/free.ts';
+
+export type LeaseEvent =
+  /** A host was found; the provider may begin. */
+  | { readonly type: 'grant'; readonly claim: Claim; readonly deadlineMs: number }
+  /** The start that the queue promises (or none any more). */
+  | { readonly type: 'promise'; readonly promise: StartPromise | null }
+  /** A reserved window has begun: it takes its place in the queue, from where it is granted first. */
+  | { readonly type: 'windowBegins'; readonly queueSeq: number; readonly waitUntilMs: number | null }
+  | { readonly type: 'waitedOut' }
+  | { readonly type: 'progress'; readonly progress: StartProgress }
+  | { readonly type: 'ready'; readonly connection: Connection; readonly endEstimateMs: number }
+  /** This try is over: take away what it left, then queue again. */
+  | { readonly type: 'retryElsewhere' }
+  /** No try will succeed. */
+  | { readonly type: 'fail'; readonly cause: string }
+  | { readonly type: 'extend'; readonly expiresAtMs: number; readonly endEstimateMs: number }
+  | { readonly type: 'warn'; readonly beforeMs: number }
+  | { readonly type: 'expire' }
+  /** The owner gives it back, or does not want it any more. */
+  | { readonly type: 'release' }
+  | { readonly type: 'shelve' }
+  | { readonly type: 'offloaded' }
+  | { readonly type: 'unshelve'; readonly queueSeq: number; readonly waitUntilMs: number | null; readonly durationMs: number }
+  /** Nothing of it exists outside any more. */
+  | { readonly type: 'gone' }
+  /** Its machine vanished without our doing. */
+  | { readonly type: 'lost'; readonly reason: 'failed' | 'host_lost'; readonly cause: string }
+  | { readonly type: 'relocate'; readonly claim: Claim }
+  | { readonly type: 'refs'; readonly refs: Partial<ProviderRefs> }
+  | { readonly type: 'setback'; readonly setback: Setback }
+  /** Hosts that failed it until `beforeMs` may be tried again. */
+  | { readonly type: 'forgive'; readonly beforeMs: number }
+  | { readonly type: 'reach'; readonly reachable: boolean };
+
+export type LeaseEventType = LeaseEvent['type'];
+
+/** Applies one event at `nowMs`; null: it means nothing in this state. */
+export function step(lease: Lease, event: LeaseEvent, nowMs: number): Lease | null {
+  const beside = besideState(lease, event, nowMs);
+  if (beside !== undefined) return beside;
+  const state = nextState(lease, event, nowMs);
+  return state === null ? null : enter(lease, state, event, nowMs);
+}
+
+/** What of a lease changes without leaving its state; undefined: the event is about the state. */
+function besideState(lease: Lease, event: LeaseEvent, nowMs: number): Lease | null | undefined {
+  const { state } = lease;
+  const generation = lease.generation + 1;
+  switch (event.type) {
+    case 'refs':
+      if (state.kind === 'ended') return null;
+      return { ...lease, generation, refs: { ...lease.refs, ...event.refs } };
+    case 'setback':
+      if (state.kind === 'ended') return null;
+      return { ...lease, generation, setbacks: [...lease.setbacks, event.setback].slice(-SETBACKS_MAX) };
+    case 'forgive': {
+      if (!lease.setbacks.some((setback) => setback.hostId !== null && setback.atMs <= event.beforeMs)) return null;
+      const forgive = (setback: Setback): Setback =>
+        setback.atMs <= event.beforeMs ? { ...setback, hostId: null } : setback;
+      return { ...lease, generation, setbacks: lease.setbacks.map(forgive) };
+    }
+    case 'reach':
+      if (state.kind === 'ended' || event.reachable === (lease.unreachableSinceMs === null)) return null;
+      return { ...lease, generation, unreachableSinceMs: event.reachable ? null : nowMs };
+    default:
+      return undefined;
+  }
+}
+
+function nextState(lease: Lease, event: LeaseEvent, nowMs: number): LeaseState | null {
+  const { state } = lease;
+  switch (state.kind) {
+    case 'reserved':
+      if (event.type === 'windowBegins') return queued(nowMs, event.queueSeq, event.waitUntilMs, false);
+      if (event.type === 'release') return ended(nowMs, 'cancelled', null);
+      return null;
+    case 'queued':
+      return fromQueued(lease, state, event, nowMs);
+    case 'starting':
+      return fromStarting(state, event, nowMs);
+    case 'active':
+      return fromActive(lease, state, event, nowMs);
+    case 'shelving':
+      if (event.type === 'offloaded') return { kind: 'shelved', sinceMs: nowMs };
+      if (event.type === 'release') return ending(nowMs, state.claim, 'released', null);
+      if (event.type === 'lost') return ending(nowMs, state.claim, event.reason, event.cause);
+      if (event.type === 'relocate') return { ...state, claim: event.claim };
+      return null;
+    case 'shelved':
+      if (event.type === 'unshelve') return queued(nowMs, event.queueSeq, event.waitUntilMs, true);
+      if (event.type === 'release') return ending(nowMs, null, 'released', null);
+      if (event.type === 'lost') return ending(nowMs, null, event.reason, event.cause);
+      return null;
+    case 'ending':
+      return fromEnding(state, event, nowMs);
+    case 'ended':
+      return null;
+    default:
+      return unreachable(state);
+  }
+}
+
+type StateOf<K extends LeaseState['kind']> = Extract<LeaseState, { readonly kind: K }>;
+
+function fromQueued(lease: Lease, state: StateOf<'queued'>, event: LeaseEvent, nowMs: number): LeaseState | null {
+  switch (event.type) {
+    case 'grant':
+      return {
+        kind: 'starting',
+        sinceMs: nowMs,
+        queueSeq: state.queueSeq,
+        claim: event.claim,
+        deadlineMs: event.deadlineMs,
+        comeback: state.comeback,
+        progress: 'waiting',
+      };
+    case 'promise':
+      return { ...state, promise: event.promise };
+    case 'waitedOut':
+      // Who has a disk on the shelf goes back to it; nothing is lost by waiting in vain.
+      if (state.comeback) return { kind: 'shelved', sinceMs: nowMs };
+      return ended(nowMs, 'wait_timed_out', null);
+    case 'release':
+      return hasRemains(lease.refs) ? ending(nowMs, null, 'released', null) : ended(nowMs, 'cancelled', null);
+    case 'fail':
+      return hasRemains(lease.refs) ? ending(nowMs, null, 'failed', event.cause) : ended(nowMs, 'failed', event.cause);
+    case 'lost':
+      return state.comeback ? ending(nowMs, null, event.reason, event.cause) : null;
+    default:
+      return null;
+  }
+}
+
+function fromStarting(state: StateOf<'starting'>, event: LeaseEvent, nowMs: number): LeaseState | null {
+  switch (event.type) {
+    case 'progress':
+      return state.progress === event.progress ? null : { ...state, progress: event.progress };
+    case 'ready':
+      // The lease's time is counted from here; `enter` knows how long it is.
+      return {
+        kind: 'active',
+        sinceMs: nowMs,
+        claim: state.claim,
+        expiresAtMs: nowMs,
+        connection: event.connection,
+        warnedMs: null,
+      };
+    case 'retryElsewhere':
+      // A machine that was to come back from the shelf is never deleted for a failed try: its disk is on it.
+      if (state.comeback) return { kind: 'shelving', sinceMs: nowMs, claim: state.claim, reason: 'asked' };
+      return { kind: 'ending', sinceMs: nowMs, claim: state.claim, then: { kind: 'requeue', queueSeq: state.queueSeq } };
+    case 'fail':
+      if (state.comeback) return { kind: 'shelving', sinceMs: nowMs, claim: state.claim, reason: 'asked' };
+      return ending(nowMs, state.claim, 'failed', event.cause);
+    case 'offloaded':
+      // Nova accepted the unshelve and then put it back without a word: it waits on with its old place.
+      return state.comeback ? queued(nowMs, state.queueSeq, null, true) : null;
+    case 'release':
+      return ending(nowMs, state.claim, 'released', null);
+    case 'lost':
+      if (state.comeback) return ending(nowMs, state.claim, event.reason, event.cause);
+      return { kind: 'ending', sinceMs: nowMs, claim: state.claim, then: { kind: 'requeue', queueSeq: state.queueSeq } };
+    case 'relocate':
+      return { ...state, claim: event.claim };
+    default:
+      return null;
+  }
+}
+
+function fromActive(lease: Lease, state: StateOf<'active'>, event: LeaseEvent, nowMs: number): LeaseState | null {
+  switch (event.type) {
+    case 'extend':
+      return {
+        ...state,
+        expiresAtMs: event.expiresAtMs,
+        claim: { ...state.claim, untilMs: event.expiresAtMs + event.endEstimateMs },
+        // Warnings that lie before the new end are given anew.
+        warnedMs: null,
+      };
+    case 'warn':
+      return { ...state, warnedMs: event.beforeMs };
+    case 'expire':
+      // Without a server there is no disk to keep: declared hosts are just handed back.
+      if (lease.request.atEnd === 'delete' || lease.refs.serverId === null) return ending(nowMs, state.claim, 'expired', null);
+      return { kind: 'shelving', sinceMs: nowMs, claim: state.claim, reason: 'expired' };
+    case 'shelve':
+      if (lease.refs.serverId === null) return null;
+      return { kind: 'shelving', sinceMs: nowMs, claim: state.claim, reason: 'asked' };
+    case 'release':
+      return ending(nowMs, state.claim, 'released', null);
+    case 'lost':
+      return ending(nowMs, state.claim, event.reason, event.cause);
+    case 'relocate':
+      return { ...state, claim: event.claim };
+    default:
+      return null;
+  }
+}
+
+function fromEnding(state: StateOf<'ending'>, event: LeaseEvent, nowMs: number): LeaseState | null {
+  switch (event.type) {
+    case 'gone':
+      if (state.then.kind === 'requeue') return queued(nowMs, state.then.queueSeq, null, false);
+      return ended(nowMs, state.then.reason, state.then.cause);
+    case 'release':
+      // Somebody gave up while the remains of a failed try are cleared: it ends instead of queueing again.
+      if (state.then.kind === 'requeue') return ending(state.sinceMs, state.claim, 'cancelled', null);
+      return null;
+    case 'fail':
+      if (state.then.kind === 'requeue') return ending(state.sinceMs, state.claim, 'failed', event.cause);
+      return null;
+    case 'relocate':
+      return { ...state, claim: event.claim };
+    default:
+      return null;
+  }
+}
+
+/** Puts the lease into its next state and keeps the books of what is held. */
+function enter(lease: Lease, state: LeaseState, event: LeaseEvent, nowMs: number): Lease {
+  const heldBefore = heldClaim(lease.state);
+  const heldAfter = heldClaim(state);
+  let { usedDeviceMs, claimedAtMs, refs, unreachableSinceMs, request } = lease;
+  if (heldBefore !== null && heldAfter === null && claimedAtMs !== null) {
+    usedDeviceMs += Math.max(0, nowMs - claimedAtMs) * totalDevices(heldBefore.devices);
+    claimedAtMs = null;
+  }
+  if (heldBefore === null && heldAfter !== null) claimedAtMs = nowMs;
+  if (event.type === 'gone') refs = NO_REFS;
+  if (state.kind !== lease.state.kind) unreachableSinceMs = null;
+  if (event.type === 'unshelve') request = { ...request, durationMs: event.durationMs };
+  let entered = state;
+  if (state.kind === 'active' && event.type === 'ready') {
+    const expiresAtMs = nowMs + request.durationMs;
+    entered = { ...state, expiresAtMs, claim: { ...state.claim, untilMs: expiresAtMs + event.endEstimateMs } };
+  }
+  return { ...lease, generation: lease.generation + 1, request, refs, unreachableSinceMs, usedDeviceMs, claimedAtMs, state: entered };
+}
+
+/** The claim that is on the hardware in this state. */
+function heldClaim(state: LeaseState): Claim | null {
+  switch (state.kind) {
+    case 'starting':
+    case 'active':
+    case 'shelving':
+    case 'ending':
+      return state.claim;
+    case 'reserved':
+    case 'queued':
+    case 'shelved':
+    case 'ended':
+      return null;
+  }
+}
+
+function hasRemains(refs: ProviderRefs): boolean {
+  return refs.portId !== null || refs.serverId !== null || refs.floatingIpId !== null;
+}
+
+function queued(nowMs: number, queueSeq: number, waitUntilMs: number | null, comeback: boolean): LeaseState {
+  return { kind: 'queued', sinceMs: nowMs, queueSeq, waitUntilMs, promise: null, comeback };
+}
+
+function ending(nowMs: number, claim: Claim | null, reason: EndReason, cause: string | null): LeaseState {
+  return { kind: 'ending', sinceMs: nowMs, claim, then: { kind: 'end', reason, cause } };
+}
+
+function ended(nowMs: number, reason: EndReason, cause: string | null): LeaseState {
+  return { kind: 'ended', atMs: nowMs, reason, cause };
+}

@@ -1,0 +1,15 @@
+/** Switches of the whole service. One record. */
+export interface Control {
+  /** Made with the store; marks everything that this deployment creates outside. */
+  readonly deploymentId: string;
+  /** No endings, reclaims, sweeps, or starts until thaw. */
+  readonly freeze: { readonly sinceMs: number; readonly reason: string; readonly actor: string } | null;
+  /** The clocks disagree: nothing ends until a second source decides. */
+  readonly clockDoubt: { readonly sinceMs: number; readonly divergenceMs: number } | null;
+  /** `observe`: plans are shown, nothing is written outside. With the reason where it was forced. */
+  readonly mode: { readonly kind: 'act' } | { readonly kind: 'observe'; readonly reason: string };
+  /** Last queue number given. */
+  readonly queueSeq: number;
+  /** Last number given to a grant; see Project.servedSeq. */
+  readonly grantSeq: number;
+}

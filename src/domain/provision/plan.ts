@@ -1,0 +1,300 @@
+/**
+ * Decides the next outside step of one lease: goal and sighting in, one step (or the verdict) out. Level-triggered:
+ * nothing is remembered between calls but the lease itself, so a crash between any two steps costs nothing.
+ * It must not count attempts, pick hosts, or look at other leases; time-outs of whole starts are the lease's.
+ *
+ * Two rules make "exactly one server per lease" hold: the server is created only with a port that was seen before, and
+ * never while a call without a reply may still take effect.
+ */
+import { unreachable } from '../../base/assert.ts';
+import { MINUTE_MS } from '../../base/units.ts';
+import type { StepFailure } from '../command.ts';
+import type { Intent, Lease, StartProgress } from '../model/lease.ts';
+import { buildFailure } from './fault.ts';
+import { exists, isBeingDeleted, keeperOf, losersOf } from './keeper.ts';
+import type { Goal, ServerSeen, Sighting, Step, StepKind } from './sighting.ts';
+
+/**
+ * Nova offloads a shelved server by itself, at once by default; where the cloud's `shelved_offload_time` is longer or
+ * off, the device would stay held. After so long we ask for it.
+ */
+export const SHELVE_OFFLOAD_AFTER_MS = MINUTE_MS;
+
+export interface PlanInput {
+  readonly providerKind: 'declared' | 'openstack';
+  readonly goal: Goal;
+  readonly lease: Lease;
+  readonly sighting: Sighting;
+  readonly nowMs: number;
+  readonly wantsFloatingIp: boolean;
+  /** A recorded call whose answer nobody has; null: every call was answered. */
+  readonly openIntent: Pick<Intent, 'step' | 'openedAtMs' | 'timeoutMs'> | null;
+  /** When the present start's unshelve was answered; null: not yet (then the lease's progress tells). */
+  readonly unshelveSentAtMs: number | null;
+}
+
+export type Plan =
+  /** Make this one call, after recording its intent. */
+  | { readonly kind: 'step'; readonly step: Step; readonly why: string }
+  /** Look again later. `progress` is what a starting lease shows meanwhile; null: no news. */
+  | { readonly kind: 'wait'; readonly progress: StartProgress | null; readonly why: string }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'failed'; readonly failure: StepFailure }
+  /** The server of a lease that was handed out is gone, by another hand. */
+  | { readonly kind: 'lost'; readonly cause: string }
+  /** Somebody else shelved the server of an active lease: its device is free, its disk is kept. */
+  | { readonly kind: 'shelvedOutside'; readonly cause: string };
+
+/** Pure; never throws for anything that a cloud can show. */
+export function plan(input: PlanInput): Plan {
+  if (input.providerKind === 'declared') return planDeclared(input.goal);
+  const next = planServer(input);
+  return mayStillTakeEffect(input, next)
+    ? wait(null, `the answer to ${input.openIntent?.step} is still out`)
+    : next;
+}
+
+/** Declared hosts are there already: nothing is built, and nothing of a lease can be kept. */
+function planDeclared(goal: Goal): Plan {
+  switch (goal) {
+    case 'running':
+    case 'gone':
+      return { kind: 'done' };
+    case 'shelved':
+      return failed('unsupported', 'this host cannot keep a disk: its leases can only be released', 'final');
+    default:
+      return unreachable(goal);
+  }
+}
+
+function planServer(input: PlanInput): Plan {
+  switch (input.goal) {
+    case 'running':
+      return input.lease.state.kind === 'active' ? watchActive(input.sighting) : planRunning(input);
+    case 'shelved':
+      return planShelved(input);
+    case 'gone':
+      return planGone(input.sighting);
+    default:
+      return unreachable(input.goal);
+  }
+}
+
+// ------------------------------------------------------------------------------------------------- goal: running
+
+function planRunning(input: PlanInput): Plan {
+  const { sighting, lease } = input;
+  const settle = settleDuplicates(sighting);
+  if (settle !== null) return settle;
+  const keeper = keeperOf(sighting);
+  const comeback = isComeback(lease);
+  if (keeper === null) {
+    if (comeback) return lost('the shelved server no longer exists');
+    return planFreshServer(input);
+  }
+  if (isBeingDeleted(keeper)) return wait(null, 'the server is being deleted');
+  switch (keeper.status) {
+    case 'BUILD':
+      return wait('building', 'Nova is building the server');
+    case 'ACTIVE':
+      return planAddress(input, comeback);
+    case 'SHELVED':
+    case 'SHELVED_OFFLOADED':
+      return comeback ? planUnshelve(input, keeper) : changed(keeper);
+    case 'SHUTOFF':
+      return comeback
+        ? wait(null, 'the server was stopped by somebody else: it can be started by hand')
+        : changed(keeper);
+    case 'ERROR':
+      return comeback ? unshelveFailed(keeper) : { kind: 'failed', failure: buildFailure(keeper.fault) };
+    case 'DELETED':
+    case 'OTHER':
+      return wait(null, 'the server is in a state that only somebody else can end');
+    default:
+      return unreachable(keeper.status);
+  }
+}
+
+/** No server yet: the port first, recorded, then the server that is plugged into it. */
+function planFreshServer({ sighting, lease }: PlanInput): Plan {
+  if (lease.refs.serverId !== null) {
+    return failed('server_vanished', 'the server disappeared while it was starting', 'other_host');
+  }
+  if (sighting.port === null) return step({ kind: 'createPort' }, 'a port comes before its server');
+  if (sighting.port.serverId !== null) {
+    return wait(
+      'network',
+      `the port is plugged into server ${sighting.port.serverId}, which does not show yet`,
+    );
+  }
+  return step({ kind: 'createServer' }, 'the port is there and has no server');
+}
+
+function planAddress({ sighting, wantsFloatingIp }: PlanInput, comeback: boolean): Plan {
+  if (!wantsFloatingIp) return { kind: 'done' };
+  const { port, floatingIp } = sighting;
+  if (port === null) {
+    if (comeback) return { kind: 'done' };
+    return failed('port_vanished', 'the port was deleted while the server was starting', 'other_host');
+  }
+  if (floatingIp === null)
+    return step({ kind: 'createFloatingIp' }, 'the server is active and has no floating IP');
+  if (floatingIp.portId !== port.id) {
+    return step({ kind: 'deleteFloatingIp', id: floatingIp.id }, 'the floating IP leads nowhere');
+  }
+  return { kind: 'done' };
+}
+
+function planUnshelve({ lease, unshelveSentAtMs }: PlanInput, server: ServerSeen): Plan {
+  if (server.taskState !== null) return wait('building', `Nova is at ${server.taskState}`);
+  const sent = unshelveSentAtMs !== null || hasProgressed(lease);
+  if (!sent) return step({ kind: 'unshelve', id: server.id }, 'the disk is kept and a host is claimed');
+  // Nova answers 202 and sets task_state before the reply; without a host it silently goes back to null.
+  return failed('unshelve_refused', 'the cloud found no host to bring the server back to', 'other_host');
+}
+
+/** A lease that was handed out: its server is the borrower's, so nothing is built, started or repaired. */
+function watchActive(sighting: Sighting): Plan {
+  const settle = settleDuplicates(sighting);
+  if (settle !== null) return settle;
+  const keeper = keeperOf(sighting);
+  if (keeper === null) return lost('the server was deleted by somebody else');
+  switch (keeper.status) {
+    case 'ACTIVE':
+    case 'SHUTOFF':
+      return { kind: 'done' };
+    case 'SHELVED_OFFLOADED':
+      if (keeper.taskState !== null) return wait(null, `Nova is at ${keeper.taskState}`);
+      return { kind: 'shelvedOutside', cause: 'the server was shelved by somebody else' };
+    case 'ERROR':
+      return wait(null, `the server is in ERROR: ${keeper.fault ?? 'Nova gives no reason'}`);
+    case 'BUILD':
+    case 'SHELVED':
+    case 'DELETED':
+    case 'OTHER':
+      return wait(null, `the server is ${keeper.status}, by another hand`);
+    default:
+      return unreachable(keeper.status);
+  }
+}
+
+// ------------------------------------------------------------------------------------------------- goal: shelved
+
+function planShelved({ sighting, lease, nowMs }: PlanInput): Plan {
+  const settle = settleDuplicates(sighting);
+  if (settle !== null) return settle;
+  const keeper = keeperOf(sighting);
+  if (keeper === null) return lost('the server was deleted by somebody else');
+  if (keeper.status === 'ERROR') {
+    const why = `a server in ERROR cannot be shelved (${keeper.fault ?? 'Nova gives no reason'})`;
+    return failed('server_error', why, 'final');
+  }
+  if (keeper.taskState !== null) return wait(null, `Nova is at ${keeper.taskState}`);
+  switch (keeper.status) {
+    case 'SHELVED_OFFLOADED':
+      return { kind: 'done' };
+    case 'SHELVED':
+      if (lease.state.kind === 'shelving' && nowMs - lease.state.sinceMs < SHELVE_OFFLOAD_AFTER_MS) {
+        return wait(null, 'shelved, but its host still holds the device');
+      }
+      return step({ kind: 'shelveOffload', id: keeper.id }, 'shelved for long and still on its host');
+    case 'BUILD':
+      return wait(null, 'Nova is still building the server');
+    case 'ACTIVE':
+    case 'SHUTOFF':
+    case 'OTHER':
+      return step({ kind: 'shelve', id: keeper.id }, 'the disk is to be kept and the device given back');
+    case 'DELETED':
+      return lost('the server was deleted by somebody else');
+    default:
+      return unreachable(keeper.status);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------- goal: gone
+
+/** From the outside in: deleting a server first would leave a floating IP that nobody finds by its port. */
+function planGone({ floatingIp, servers, port }: Sighting): Plan {
+  if (floatingIp !== null)
+    return step({ kind: 'deleteFloatingIp', id: floatingIp.id }, 'it does not go with the server');
+  const left = servers.filter(exists);
+  const next = left.find((server) => !isBeingDeleted(server));
+  if (next !== undefined)
+    return step({ kind: 'deleteServer', id: next.id }, 'nothing of the lease is to be left');
+  if (left.length > 0) return wait(null, 'Nova is deleting the server');
+  if (port !== null) return step({ kind: 'deletePort', id: port.id }, 'its server is gone');
+  return { kind: 'done' };
+}
+
+// ----------------------------------------------------------------------------------------------------- the parts
+
+/** null: there is one server, or none. */
+function settleDuplicates(sighting: Sighting): Plan | null {
+  const losers = losersOf(sighting);
+  switch (losers.kind) {
+    case 'none':
+      return null;
+    case 'unclear':
+      return wait(null, 'a server was requested twice: waiting until one of them is left');
+    case 'remove':
+      return step(
+        { kind: 'deleteServer', id: losers.server.id },
+        'a repeated request made it, and it has no port',
+      );
+    default:
+      return unreachable(losers);
+  }
+}
+
+function isComeback(lease: Lease): boolean {
+  return (lease.state.kind === 'starting' || lease.state.kind === 'queued') && lease.state.comeback;
+}
+
+function hasProgressed(lease: Lease): boolean {
+  return lease.state.kind === 'starting' && lease.state.progress !== 'waiting';
+}
+
+/**
+ * A creation without a reply can take effect until its time-out has passed, whatever the goal is by then: nobody
+ * repeats it, and nobody cleans up behind it, before that. Of other steps only the repetition has to wait.
+ */
+function mayStillTakeEffect({ openIntent, nowMs, sighting }: PlanInput, next: Plan): boolean {
+  if (openIntent === null || nowMs >= openIntent.openedAtMs + openIntent.timeoutMs) return false;
+  switch (openIntent.step) {
+    case 'createPort' satisfies StepKind:
+      return sighting.port === null;
+    case 'createServer' satisfies StepKind:
+      return sighting.servers.length === 0;
+    case 'createFloatingIp' satisfies StepKind:
+      return sighting.floatingIp === null;
+    default:
+      return next.kind === 'step' && next.step.kind === openIntent.step;
+  }
+}
+
+/** Not given to another host: the disk exists only where the cloud has put it. */
+function unshelveFailed(server: ServerSeen): Plan {
+  const why = server.fault ?? 'Nova gives no reason';
+  return failed('unshelve_failed', `the server went to ERROR while it was brought back: ${why}`, 'final');
+}
+
+function changed(server: ServerSeen): Plan {
+  const why = `the server became ${server.status} by another hand while it was starting`;
+  return failed('server_changed', why, 'other_host');
+}
+
+function step(next: Step, why: string): Plan {
+  return { kind: 'step', step: next, why };
+}
+
+function wait(progress: StartProgress | null, why: string): Plan {
+  return { kind: 'wait', progress, why };
+}
+
+function lost(cause: string): Plan {
+  return { kind: 'lost', cause };
+}
+
+function failed(code: string, message: string, next: StepFailure['next']): Plan {
+  return { kind: 'failed', failure: { code, message, next } };
+}

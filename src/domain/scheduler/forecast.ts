@@ -1,0 +1,41 @@
+/**
+ * When will each waiting request start? The queue is played forward in order on imagined claims: each entry gets the
+ * earliest host that is free for its whole time, given those before it. For the head this is its promise; for the
+ * others an estimate that gets better with each early return and worse only for reasons that are told.
+ */
+import type { LeaseId } from '../../base/ids.ts';
+import type { Claim } from '../model/claim.ts';
+import type { Lease } from '../model/lease.ts';
+import type { World } from '../world.ts';
+import type { HostRow } from './host-row.ts';
+import { queueOrder, quotaBlocks } from './order.ts';
+import { claimOn, windowFor } from './place.ts';
+
+/** Entries that get a forecast; those further back are told their place only. Bounds the cost of one reading. */
+export const FORECAST_DEPTH = 256;
+
+/** The expected start of each waiting lease, at most `depth` of them; missing: nothing known ends in time. */
+export function forecast(world: World, nowMs: number, depth: number = FORECAST_DEPTH): ReadonlyMap<LeaseId, number> {
+  const starts = new Map<LeaseId, number>();
+  const imagined = new Map<HostRow, Claim[]>();
+  for (const waiting of queueOrder(world, depth)) {
+    const lease = world.leases.get(waiting.leaseId);
+    if (lease === undefined) continue;
+    const start = quotaBlocks(world, lease) ? null : startOf(world, lease, nowMs, imagined);
+    if (start !== null) starts.set(lease.id, start);
+  }
+  return starts;
+}
+
+function startOf(world: World, lease: Lease, nowMs: number, imagined: Map<HostRow, Claim[]>): number | null {
+  const { demand, durationMs } = lease.request;
+  const length = windowFor(durationMs, 0, world.settings).untilMs;
+  const found = world.earliest(demand, length, nowMs, imagined);
+  if (found === null) return null;
+  const window = windowFor(durationMs, found.startMs, world.settings);
+  const claim = claimOn(found.row, demand, window, nowMs, imagined.get(found.row));
+  const onHost = imagined.get(found.row);
+  if (onHost === undefined) imagined.set(found.row, [claim]);
+  else onHost.push(claim);
+  return found.startMs;
+}

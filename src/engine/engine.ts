@@ -1,0 +1,358 @@
+/**
+ * The single writer. Commands come through a bounded queue, are decided in batches against the newest world, and the
+ * changes of a whole batch go to the store in one transaction; only then anybody is answered or told.
+ *
+ * Two worlds are kept: the *working* one, on which the next batch is decided, and the *committed* one, which everybody
+ * reads. Both take the same changes, the second after the commit; entities are immutable and shared, so the price is a
+ * second set of indexes, and reads never wait for the disk (ADR 0002). When a commit fails both are dropped and loaded
+ * anew from the store: nothing that was not stored survives.
+ */
+import { backoffMs } from '../base/backoff.ts';
+import { sleep, type Clock } from '../base/clock.ts';
+import type { Ids, LeaseId } from '../base/ids.ts';
+import type { Prng } from '../base/prng.ts';
+import { actorName, type Actor } from '../domain/actor.ts';
+import { authorize } from '../domain/authorize.ts';
+import type { Command } from '../domain/command.ts';
+import { execute } from '../domain/decide.ts';
+import type { Change } from '../domain/model/entities.ts';
+import type { Lease } from '../domain/model/lease.ts';
+import type { Settings } from '../domain/settings.ts';
+import { World } from '../domain/world.ts';
+import { BatchBuilder } from './batch.ts';
+import type { Core } from './core.ts';
+import { recall, remember } from './idempotency.ts';
+import { EngineError, type EngineHooks, type EngineStats } from './engine-types.ts';
+import { StoreError, type Store, type StoredEvent } from './ports.ts';
+import { JudgedTime } from './time.ts';
+import type { Idempotency, Outcome } from './views.ts';
+
+/** Commands that may wait for their batch; beyond it callers are told to come back. */
+const QUEUE_MAX = 20_000;
+/** Commands decided and committed together: enough to share a disk flush, few enough to keep a flush short. */
+const BATCH_MAX = 256;
+/** How often the clocks are compared when nothing else happens. */
+const CLOCK_CHECK_MS = 15_000;
+/** When something is due but has to wait (frozen): looked at again after so long. */
+const HELD_BACK_MS = 1000;
+/** Attempts to load the store again after a failure, with backoff, before the engine gives up. */
+const RELOADS_MAX = 8;
+
+export interface EngineOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly ids: Ids;
+  readonly settings: Settings;
+  readonly hooks?: EngineHooks;
+}
+
+interface Pending {
+  readonly actor: Actor;
+  readonly command: Command;
+  readonly idempotency: Idempotency | null;
+  readonly resolve: (outcome: Outcome) => void;
+  readonly reject: (error: Error) => void;
+}
+
+type CommitListener = (changes: readonly Change[] | null, events: readonly StoredEvent[], revision: number) => void;
+
+export class Engine implements Core {
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly ids: Ids;
+  readonly #store: Store;
+  readonly #settings: Settings;
+  readonly #hooks: EngineHooks;
+  #working: World;
+  #committed: World;
+  #time: JudgedTime;
+  #revision = 0;
+  #eventSeq = 0;
+  #epoch = 0;
+  readonly #queue: Pending[] = [];
+  #running = false;
+  #stopped: EngineError | null = null;
+  readonly #listeners = new Set<CommitListener>();
+  #cancelWake: (() => void) | null = null;
+  #wakeAtMs = Number.POSITIVE_INFINITY;
+  readonly stats: EngineStats = { decided: 0, refused: 0, batches: 0, commitMsTotal: 0, reloads: 0 };
+
+  /** Loads the store; rejects if that fails. */
+  static async open(options: EngineOptions): Promise<Engine> {
+    const loaded = await options.store.load();
+    const engine = new Engine(options, loaded.snapshot, loaded.lastCommitAtMs);
+    engine.#revision = loaded.revision;
+    engine.#eventSeq = loaded.eventSeq;
+    engine.#epoch = loaded.epoch;
+    engine.#watchClock();
+    engine.#scheduleWake();
+    return engine;
+  }
+
+  private constructor(options: EngineOptions, snapshot: ConstructorParameters<typeof World>[0], lastCommitAtMs: number) {
+    this.clock = options.clock;
+    this.prng = options.prng;
+    this.ids = options.ids;
+    this.#store = options.store;
+    this.#settings = options.settings;
+    this.#hooks = options.hooks ?? {};
+    this.#working = new World(snapshot, options.settings);
+    this.#committed = new World(snapshot, options.settings);
+    this.#time = new JudgedTime(options.clock, lastCommitAtMs);
+  }
+
+  /** The committed world; read only. */
+  get world(): World {
+    return this.#committed;
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get store(): Store {
+    return this.#store;
+  }
+
+  get queueLength(): number {
+    return this.#queue.length;
+  }
+
+  get stopped(): EngineError | null {
+    return this.#stopped;
+  }
+
+  nowMs(): number {
+    return this.#time.nowMs();
+  }
+
+  command(name: string, command: Command): Promise<Outcome> {
+    return this.submit({ kind: 'system', name }, command);
+  }
+
+  /** Decides, commits, answers. Rejects with EngineError when stopped, overloaded, or when the commit failed. */
+  submit(actor: Actor, command: Command, idempotency: Idempotency | null = null): Promise<Outcome> {
+    if (this.#stopped !== null) return Promise.reject(this.#stopped);
+    if (this.#queue.length >= QUEUE_MAX) {
+      return Promise.reject(new EngineError('busy', `${QUEUE_MAX} commands are waiting already`));
+    }
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ actor, command, idempotency, resolve, reject });
+      if (!this.#running) {
+        this.#running = true;
+        // In a microtask, so that commands given in one turn share a batch.
+        queueMicrotask(() => void this.#run());
+      }
+    });
+  }
+
+  onCommit(listener: (changes: readonly Change[] | null) => void): () => void {
+    return this.subscribe((changes) => listener(changes));
+  }
+
+  /** As `onCommit`, with the events and the revision. */
+  subscribe(listener: CommitListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  hasIntent(leaseId: LeaseId): Promise<boolean> {
+    return this.#store.hasIntent(leaseId);
+  }
+
+  readLease(leaseId: LeaseId): Promise<Lease | null> {
+    return this.#store.readLease(leaseId);
+  }
+
+  reportDate(dateMs: number): void {
+    if (!this.#time.hear(dateMs)) return;
+    if (this.#committed.control.clockDoubt !== null) this.#tellSystem({ type: 'clock.trust' });
+  }
+
+  /** Takes no more commands; what is under way is finished or rejected. */
+  stop(reason = 'the server is stopping'): void {
+    if (this.#stopped !== null) return;
+    this.#stopped = new EngineError('stopped', reason);
+    this.#cancelWake?.();
+    this.#cancelWake = null;
+    for (const pending of this.#queue.splice(0)) pending.reject(this.#stopped);
+    this.#listeners.clear();
+  }
+
+  async #run(): Promise<void> {
+    while (this.#queue.length > 0 && this.#stopped === null) {
+      const batch = this.#queue.splice(0, BATCH_MAX);
+      try {
+        await this.#runBatch(batch);
+      } catch (error) {
+        // A bug in a decision: the working world may be half changed, so it is not used any more.
+        const failure = error instanceof Error ? error : new Error(String(error));
+        for (const pending of batch) pending.reject(failure);
+        this.#hooks.onError?.(failure);
+        await this.#reload(null, []);
+      }
+    }
+    this.#running = false;
+    this.#scheduleWake();
+  }
+
+  async #runBatch(batch: readonly Pending[]): Promise<void> {
+    const builder = new BatchBuilder(this.#revision, this.#eventSeq);
+    const answers = batch.map((pending) => ({ pending, outcome: this.#decide(pending, builder) }));
+    if (!builder.empty) {
+      const startedMs = this.clock.monotonicMs();
+      const commit = builder.build(this.ids.next(), this.#epoch, this.nowMs());
+      try {
+        await this.#store.commit(commit);
+      } catch (error) {
+        await this.#reload(error, answers, commit.batchId);
+        return;
+      }
+      if (this.#stopped !== null) {
+        for (const { pending } of answers) pending.reject(this.#stopped);
+        return;
+      }
+      this.stats.batches += 1;
+      this.stats.commitMsTotal += this.clock.monotonicMs() - startedMs;
+      this.#committed.apply(builder.changes);
+      this.#revision = builder.revision;
+      this.#eventSeq = builder.eventSeq;
+    }
+    for (const { pending, outcome } of answers) pending.resolve(outcome);
+    if (!builder.empty) this.#publish(builder.changes, builder.events);
+    this.#scheduleWake();
+  }
+
+  #decide(pending: Pending, builder: BatchBuilder): Outcome {
+    const { actor, command, idempotency } = pending;
+    const nowMs = this.nowMs();
+    const denied = authorize(this.#working, actor, command);
+    if (denied !== null) return this.#refused(denied);
+    const remembered = idempotency === null ? null : recall(this.#working, actor, idempotency, nowMs);
+    if (remembered?.kind === 'mismatch') return this.#refused(remembered.refusal);
+    if (remembered?.kind === 'replay') {
+      return { ok: true, reply: remembered.reply, revision: builder.revision, replayed: true };
+    }
+    const name = actorName(actor);
+    const { decision } = execute(this.#working, command, nowMs, name);
+    if (decision.kind === 'refused') return this.#refused(decision.refusal);
+    this.stats.decided += 1;
+    const kept = idempotency === null ? [] : remember(this.#working, actor, idempotency, decision.reply, nowMs);
+    if (kept.length > 0) this.#working.apply(kept);
+    const revision = builder.add([...decision.changes, ...kept], decision.events, nowMs, name);
+    return { ok: true, reply: decision.reply, revision, replayed: false };
+  }
+
+  #refused(refusal: Extract<Outcome, { ok: false }>['refusal']): Outcome {
+    this.stats.refused += 1;
+    return { ok: false, refusal };
+  }
+
+  /** Drops the worlds and loads them anew; answers what was under way by what the store says. */
+  async #reload(
+    cause: unknown,
+    answers: readonly { readonly pending: Pending; readonly outcome: Outcome }[],
+    batchId: string | null = null,
+  ): Promise<void> {
+    this.stats.reloads += 1;
+    if (cause !== null) this.#hooks.onError?.(cause instanceof Error ? cause : new Error(String(cause)));
+    if (cause instanceof StoreError && (cause.code === 'fenced' || cause.code === 'closed')) {
+      const stop = new EngineError('stopped', cause.message, { cause });
+      for (const { pending } of answers) pending.reject(stop);
+      this.stop(cause.message);
+      return;
+    }
+    for (let attempt = 0; attempt < RELOADS_MAX && this.#stopped === null; attempt++) {
+      try {
+        const loaded = await this.#store.load();
+        const committed = batchId !== null && (await this.#store.hasBatch(batchId));
+        if (this.#stopped !== null) break;
+        this.#working = new World(loaded.snapshot, this.#settings);
+        this.#committed = new World(loaded.snapshot, this.#settings);
+        this.#revision = loaded.revision;
+        this.#eventSeq = loaded.eventSeq;
+        this.#epoch = loaded.epoch;
+        const failure = new EngineError('commit_failed', messageOf(cause), { cause });
+        for (const { pending, outcome } of answers) {
+          // A refusal changed nothing, so it stands either way.
+          if (committed || !outcome.ok) pending.resolve(outcome);
+          else pending.reject(failure);
+        }
+        this.#publish(null, []);
+        return;
+      } catch (error) {
+        this.#hooks.onError?.(error instanceof Error ? error : new Error(String(error)));
+        await sleep(this.clock, backoffMs({ initialMs: 100, maxMs: 5000 }, attempt, this.prng));
+      }
+    }
+    const stop = new EngineError('stopped', `the store cannot be read: ${messageOf(cause)}`, { cause });
+    for (const { pending } of answers) pending.reject(stop);
+    this.stop(stop.message);
+  }
+
+  #publish(changes: readonly Change[] | null, events: readonly StoredEvent[]): void {
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(changes, events, this.#revision);
+      } catch (error) {
+        this.#hooks.onError?.(error instanceof Error ? error : new Error(String(error)));
+      }
+    }
+  }
+
+  /** Sleeps until something is due by itself; no polling while nothing is. */
+  #scheduleWake(heldBack = false): void {
+    if (this.#stopped !== null) return;
+    const dueMs = this.#committed.due.nextMs();
+    if (dueMs === null) return;
+    const nowMs = this.nowMs();
+    const atMs = heldBack ? Math.max(dueMs, nowMs + HELD_BACK_MS) : dueMs;
+    if (atMs >= this.#wakeAtMs && this.#cancelWake !== null) return;
+    this.#cancelWake?.();
+    this.#wakeAtMs = atMs;
+    this.#cancelWake = this.clock.setTimer(Math.max(0, atMs - nowMs), () => {
+      this.#cancelWake = null;
+      this.#wakeAtMs = Number.POSITIVE_INFINITY;
+      void this.#tick();
+    });
+  }
+
+  async #tick(): Promise<void> {
+    const before = this.#revision;
+    try {
+      const outcome = await this.command('timer', { type: 'tick' });
+      const more = outcome.ok && outcome.reply.kind === 'more' && outcome.reply.more;
+      this.#scheduleWake(!more && this.#revision === before);
+    } catch {
+      // Stopped, or the commit failed and the reload has scheduled the next wake already.
+      this.#scheduleWake(true);
+    }
+  }
+
+  #watchClock(): void {
+    if (this.#stopped !== null) return;
+    const doubt = this.#time.check();
+    if (doubt !== null && this.#committed.control.clockDoubt === null) {
+      this.#tellSystem({ type: 'clock.doubt', divergenceMs: doubt });
+    }
+    if (doubt === null && this.#committed.control.clockDoubt !== null) this.#tellSystem({ type: 'clock.trust' });
+    this.clock.setTimer(CLOCK_CHECK_MS, () => this.#watchClock());
+  }
+
+  /** An operator has looked at the clocks: the wall clock counts. */
+  trustWall(): void {
+    this.#time.trustWall();
+  }
+
+  #tellSystem(command: Command): void {
+    this.command('clock', command).catch((error: unknown) => {
+      this.#hooks.onError?.(error instanceof Error ? error : new Error(String(error)));
+    });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'a decision failed';
+}
+

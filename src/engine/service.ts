@@ -1,0 +1,103 @@
+/** The engine as the server sees it: sessions, public numbers, readiness. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Json } from '../base/json.ts';
+import type { Actor } from '../domain/actor.ts';
+import type { Engine } from './engine.ts';
+import { ReadModel } from './read-model.ts';
+import { EngineSession } from './session.ts';
+import type { EnginePort, FlavorView, ProviderStatus, Session } from './views.ts';
+
+export interface ServiceOptions {
+  readonly engine: Engine;
+  /** The state of each provider, from the controllers. */
+  readonly providers: () => readonly ProviderStatus[];
+  /** True once each provider was seen. */
+  readonly ready: () => boolean;
+}
+
+export class Service implements EnginePort {
+  readonly #engine: Engine;
+  readonly #read: ReadModel;
+  readonly #providers: () => readonly ProviderStatus[];
+  readonly #ready: () => boolean;
+
+  constructor(options: ServiceOptions) {
+    this.#engine = options.engine;
+    this.#read = new ReadModel(options.engine);
+    this.#providers = options.providers;
+    this.#ready = options.ready;
+  }
+
+  get revision(): number {
+    return this.#engine.revision;
+  }
+
+  nowMs(): number {
+    return this.#engine.nowMs();
+  }
+
+  ready(): boolean {
+    return this.#engine.stopped === null && this.#ready();
+  }
+
+  as(actor: Actor): Session {
+    return new EngineSession(this.#engine, this.#read, this.#providers, actor);
+  }
+
+  authenticate(secret: string): Actor | null {
+    const hash = hashSecret(secret);
+    const token = this.#engine.world.tokensByHash.get(hash);
+    if (token === undefined || token.expiresAtMs <= this.nowMs()) return null;
+    // The index is keyed by the hash of 256 random bits, so its timing tells nothing of a secret; this is a second bolt.
+    if (!timingSafeEqual(Buffer.from(hash), Buffer.from(token.secretHash))) return null;
+    return { kind: 'user', userId: token.name, projectId: token.projectId, role: token.role };
+  }
+
+  publicFlavors(): { readonly flavors: readonly FlavorView[]; readonly observedAtMs: number | null } {
+    const times = this.#providers().map((provider) => provider.observedAtMs);
+    const known = times.filter((timeMs) => timeMs !== null);
+    return { flavors: this.#read.flavors(), observedAtMs: known.length === 0 ? null : Math.max(...known) };
+  }
+
+  async waitForRevision(revision: number, timeoutMs: number): Promise<boolean> {
+    if (this.#engine.revision >= revision) return true;
+    return new Promise((resolve) => {
+      const finish = (reached: boolean): void => {
+        unsubscribe();
+        cancel();
+        resolve(reached);
+      };
+      const unsubscribe = this.#engine.onCommit(() => {
+        if (this.#engine.revision >= revision) finish(true);
+      });
+      const cancel = this.#engine.clock.setTimer(timeoutMs, () => finish(false));
+    });
+  }
+
+  metrics(): { readonly [name: string]: Json } {
+    const { world, stats } = this.#engine;
+    const leases: Record<string, number> = {};
+    for (const lease of world.leases.values()) leases[lease.state.kind] = (leases[lease.state.kind] ?? 0) + 1;
+    return {
+      revision: this.#engine.revision,
+      leases,
+      queue_length: world.queue.size,
+      hosts: world.hosts.size,
+      open_intents: world.intents.size,
+      findings: world.findings.size,
+      frozen: world.control.freeze === null ? 0 : 1,
+      clock_doubted: world.control.clockDoubt === null ? 0 : 1,
+      commands_decided: stats.decided,
+      commands_refused: stats.refused,
+      commits: stats.batches,
+      commit_ms_total: stats.commitMsTotal,
+      reloads: stats.reloads,
+      command_queue_length: this.#engine.queueLength,
+    };
+  }
+}
+
+/** Hex SHA-256 of a token's secret: what the store keeps. */
+export function hashSecret(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex');
+}

@@ -1,0 +1,227 @@
+/** A `Session`: the engine seen with somebody's eyes. Everything that is read or given passes the door here. */
+import type { ProjectId } from '../base/ids.ts';
+import { hasRole, maySee, notFound } from '../domain/authorize.ts';
+import { demandOf, resolveWanted } from '../domain/commands/create.ts';
+import type { Actor } from '../domain/actor.ts';
+import type { Command } from '../domain/command.ts';
+import { refuse } from '../domain/decision.ts';
+import type { Role } from '../domain/model/token.ts';
+import type { Lease } from '../domain/model/lease.ts';
+import { explain, type Verdict } from '../domain/scheduler/explain.ts';
+import type { HostRow } from '../domain/scheduler/host-row.ts';
+import { queueOrder } from '../domain/scheduler/order.ts';
+import type { Engine } from './engine.ts';
+import type { EventQuery, StoredEvent } from './ports.ts';
+import type { ReadModel } from './read-model.ts';
+import type {
+  EventNotice,
+  ExplainQuery,
+  Explanation,
+  FlavorView,
+  Found,
+  HostView,
+  Idempotency,
+  LeaseView,
+  Outcome,
+  ProviderStatus,
+  QueueEntryView,
+  Session,
+  StatusView,
+} from './views.ts';
+
+/** Waiting requests that one reading of the queue shows. */
+const QUEUE_SHOWN_MAX = 1000;
+/** Shortest prefix of an id that is taken for it. */
+const PREFIX_MIN = 4;
+
+export class EngineSession implements Session {
+  readonly actor: Actor;
+  readonly #engine: Engine;
+  readonly #read: ReadModel;
+  readonly #providers: () => readonly ProviderStatus[];
+
+  constructor(engine: Engine, read: ReadModel, providers: () => readonly ProviderStatus[], actor: Actor) {
+    this.actor = actor;
+    this.#engine = engine;
+    this.#read = read;
+    this.#providers = providers;
+  }
+
+  submit(command: Command, idempotency?: Idempotency): Promise<Outcome> {
+    return this.#engine.submit(this.actor, command, idempotency ?? null);
+  }
+
+  status(): StatusView {
+    const { world } = this.#engine;
+    const leaseCounts: Record<string, number> = {};
+    for (const lease of world.leases.values()) {
+      if (this.#sees(lease)) leaseCounts[lease.state.kind] = (leaseCounts[lease.state.kind] ?? 0) + 1;
+    }
+    return {
+      revision: this.#engine.revision,
+      nowMs: this.#engine.nowMs(),
+      control: world.control,
+      leaseCounts,
+      providers: this.#providers(),
+    };
+  }
+
+  flavors(): readonly FlavorView[] {
+    return this.#read.flavors();
+  }
+
+  flavor(idOrName: string): Found<FlavorView> {
+    const views = this.#read.flavors();
+    const view = views.find(({ flavor }) => flavor.id === idOrName) ?? views.find(({ flavor }) => flavor.name === idOrName);
+    return view === undefined ? { ok: false, refusal: notFound(`flavor '${idOrName}'`) } : { ok: true, value: view };
+  }
+
+  hosts(): readonly HostView[] {
+    return [...this.#engine.world.hosts.values()]
+      .toSorted((a, b) => (a.host.id < b.host.id ? -1 : 1))
+      .map((row) => this.#hostView(row));
+  }
+
+  host(idOrName: string): Found<HostView> {
+    const rows = [...this.#engine.world.hosts.values()];
+    const row = rows.find(({ host }) => host.id === idOrName) ?? rows.find(({ host }) => host.name === idOrName);
+    if (row === undefined) return { ok: false, refusal: notFound(`host '${idOrName}'`) };
+    return { ok: true, value: this.#hostView(row) };
+  }
+
+  leases(projectId: ProjectId | null): readonly LeaseView[] {
+    const views: LeaseView[] = [];
+    for (const lease of this.#engine.world.leases.values()) {
+      if (this.#sees(lease) && (projectId === null || lease.projectId === projectId)) views.push(this.#read.lease(lease, false));
+    }
+    return views.toSorted((a, b) => a.lease.createdAtMs - b.lease.createdAtMs || (a.lease.id < b.lease.id ? -1 : 1));
+  }
+
+  async endedLeases(projectId: ProjectId | null, beforeMs: number | null, limit: number): Promise<readonly LeaseView[]> {
+    const scope = this.#scope(projectId);
+    if (scope === undefined) return [];
+    const leases = await this.#engine.store.readEndedLeases({ projectId: scope, beforeMs, limit });
+    return leases.map((lease) => this.#read.lease(lease, false));
+  }
+
+  async lease(id: string): Promise<Found<LeaseView>> {
+    const found = this.#findLive(id);
+    if (found !== null && !('refusal' in found)) return { ok: true, value: this.#read.lease(found, true) };
+    if (found !== null) return { ok: false, refusal: found.refusal };
+    const stored = await this.#engine.store.readLease(id as Lease['id']);
+    if (stored === null || !this.#sees(stored)) return { ok: false, refusal: notFound(`lease ${id}`) };
+    return { ok: true, value: this.#read.lease(stored, true) };
+  }
+
+  queue(): readonly QueueEntryView[] {
+    const { world } = this.#engine;
+    const forecasts = this.#read.forecasts();
+    return queueOrder(world, QUEUE_SHOWN_MAX).map((waiting, index) => {
+      const lease = world.leases.get(waiting.leaseId);
+      const seen = lease !== undefined && this.#sees(lease);
+      return {
+        position: index + 1,
+        leaseId: seen ? waiting.leaseId : null,
+        projectId: seen ? waiting.projectId : null,
+        flavorName: seen ? lease.request.flavorName : null,
+        sinceMs: lease?.state.kind === 'queued' ? lease.state.sinceMs : 0,
+        forecastMs: forecasts.get(waiting.leaseId) ?? null,
+      };
+    });
+  }
+
+  explain(query: ExplainQuery): Found<Explanation> {
+    const { world } = this.#engine;
+    if (!maySee(this.actor, query.projectId)) return { ok: false, refusal: notFound(`project ${query.projectId}`) };
+    const wanted = resolveWanted(world, query.wanted);
+    if (wanted.kind === 'refused') return { ok: false, refusal: wanted.refusal };
+    if (query.hostId !== null && !world.hosts.has(query.hostId)) {
+      return { ok: false, refusal: refuse('host_unknown', `There is no host '${query.hostId}'.`, 'See `berth host list`.', 'host').refusal };
+    }
+    const demand = demandOf(wanted.flavor, query.hostId);
+    const verdict = explain(world, { ...query, demand, lease: null }, this.#engine.nowMs());
+    return { ok: true, value: explanation(verdict, wanted.flavor.name) };
+  }
+
+  explainLease(id: string): Found<Explanation> {
+    const found = this.#findLive(id);
+    if (found === null) return { ok: false, refusal: notFound(`lease ${id} that has not ended`) };
+    if ('refusal' in found) return { ok: false, refusal: found.refusal };
+    return { ok: true, value: explanation(this.#read.verdict(found), found.request.flavorName) };
+  }
+
+  async events(query: Omit<EventQuery, 'projectId'>): Promise<readonly StoredEvent[]> {
+    const projectId = this.#scope(null);
+    return projectId === undefined ? [] : this.#engine.store.readEvents({ ...query, projectId });
+  }
+
+  subscribe(onEvent: (notice: EventNotice) => void): () => void {
+    return this.#engine.subscribe((_changes, events, revision) => {
+      for (const event of events) if (maySeeEvent(this.actor, event)) onEvent({ event, revision });
+    });
+  }
+
+  projects(): ReturnType<Session['projects']> {
+    const { world } = this.#engine;
+    return { ok: true, value: [...world.projects.values()].filter((project) => maySee(this.actor, project.id)) };
+  }
+
+  tokens(): ReturnType<Session['tokens']> {
+    const denied = this.#needs('manager');
+    if (denied !== null) return denied;
+    return { ok: true, value: [...this.#engine.world.tokens.values()].filter((token) => maySee(this.actor, token.projectId)) };
+  }
+
+  findings(): ReturnType<Session['findings']> {
+    const denied = this.#needs('admin');
+    if (denied !== null) return denied;
+    return { ok: true, value: [...this.#engine.world.findings.values()] };
+  }
+
+  #needs(role: Role): { readonly ok: false; readonly refusal: ReturnType<typeof refuse>['refusal'] } | null {
+    if (hasRole(this.actor, role)) return null;
+    return { ok: false, refusal: refuse('forbidden', `This needs the role ${role}.`, 'Use a token with that role.').refusal };
+  }
+
+  #sees(lease: Lease): boolean {
+    return maySee(this.actor, lease.projectId);
+  }
+
+  #hostView(row: HostRow): HostView {
+    return this.#read.host(row, (lease) => this.#sees(lease));
+  }
+
+  /** The project to which a query of the store is confined; null: all; undefined: the actor sees nothing there. */
+  #scope(projectId: ProjectId | null): ProjectId | null | undefined {
+    if (hasRole(this.actor, 'admin')) return projectId;
+    if (this.actor.kind !== 'user') return null;
+    return projectId === null || projectId === this.actor.projectId ? this.actor.projectId : undefined;
+  }
+
+  /** By id or by an unambiguous beginning of it; null: no such live lease that the actor sees. */
+  #findLive(id: string): Lease | { readonly refusal: ReturnType<typeof refuse>['refusal'] } | null {
+    const { leases } = this.#engine.world;
+    const exact = leases.get(id as Lease['id']);
+    if (exact !== undefined) return this.#sees(exact) ? exact : null;
+    if (id.length < PREFIX_MIN) return null;
+    let found: Lease | null = null;
+    for (const lease of leases.values()) {
+      if (!lease.id.startsWith(id) || !this.#sees(lease)) continue;
+      if (found !== null) {
+        return refuse('invalid', `'${id}' is the beginning of several ids.`, 'Give more of the id.', 'id');
+      }
+      found = lease;
+    }
+    return found;
+  }
+}
+
+/** Events of hosts, flavors and the service itself are for everybody; the others for their project. */
+export function maySeeEvent(actor: Actor, event: StoredEvent): boolean {
+  if (event.projectId !== null) return maySee(actor, event.projectId);
+  return hasRole(actor, 'admin') || event.entity === 'host' || event.entity === 'flavor' || event.entity === 'control';
+}
+
+function explanation(verdict: Verdict, flavorName: string): Explanation {
+  return { ...verdict, flavorName };
+}

@@ -1,0 +1,169 @@
+/**
+ * What the doors (HTTP, console, CLI through them) may read and do, always as somebody: every call of a `Session` is
+ * authorized here, so no route can forget it. What the actor may not see is answered as if it did not exist.
+ */
+import type { HostId, LeaseId, ProjectId } from '../base/ids.ts';
+import type { Actor } from '../domain/actor.ts';
+import type { Command, Wanted } from '../domain/command.ts';
+import type { Refusal, Reply, WaitReason } from '../domain/decision.ts';
+import type { Control } from '../domain/model/control.ts';
+import type { Finding } from '../domain/model/finding.ts';
+import type { Flavor } from '../domain/model/flavor.ts';
+import type { DeviceCounts, Host } from '../domain/model/host.ts';
+import type { Lease } from '../domain/model/lease.ts';
+import type { Project } from '../domain/model/project.ts';
+import type { Token } from '../domain/model/token.ts';
+import type { Json } from '../base/json.ts';
+import type { EventQuery, StoredEvent } from './ports.ts';
+
+/** A lease with what only the whole world knows about it. */
+export interface LeaseView {
+  readonly lease: Lease;
+  /** 1-based place in the queue over all projects; null when not queued. */
+  readonly position: number | null;
+  /** Expected start (queued) or null: not queued, or nothing known ends. */
+  readonly forecastMs: number | null;
+  /** Why it waits: the reasons with the number of hosts that each rules out. */
+  readonly waitReasons: Readonly<Partial<Record<WaitReason, number>>>;
+  /** The name of its host, when it has one. */
+  readonly hostName: string | null;
+}
+
+export interface FlavorView {
+  readonly flavor: Flavor;
+  /** How many leases of it fit at once on all healthy hosts, and how many right now. */
+  readonly total: number;
+  readonly available: number;
+  /** When the next one gets free if none is now; null: one is free, or nothing known ends. */
+  readonly nextFreeMs: number | null;
+}
+
+export interface HostView {
+  readonly host: Host;
+  readonly devicesTotal: DeviceCounts;
+  readonly devicesFree: DeviceCounts;
+  readonly vcpusUsed: number;
+  readonly memoryUsedMiB: number;
+  readonly diskUsedGiB: number;
+  /** Leases on it that the actor may see. */
+  readonly leaseIds: readonly LeaseId[];
+  readonly leaseCount: number;
+}
+
+export interface QueueEntryView {
+  readonly position: number;
+  /** null where the entry belongs to a project that the actor may not see. */
+  readonly leaseId: LeaseId | null;
+  readonly projectId: ProjectId | null;
+  readonly flavorName: string | null;
+  readonly sinceMs: number;
+  readonly forecastMs: number | null;
+}
+
+export interface HostExplanation {
+  readonly hostId: HostId;
+  readonly hostName: string;
+  readonly possible: boolean;
+  /** Empty when possible. `text` is a sentence with the numbers. */
+  readonly reasons: readonly { readonly code: WaitReason; readonly text: string }[];
+  /** Earliest time at which it fits here as things stand; null: nothing known ends. */
+  readonly earliestMs: number | null;
+}
+
+export interface Explanation {
+  /** True exactly when the same request would be granted now. */
+  readonly possible: boolean;
+  /** Reasons that are about no single host (quota, frozen, queue …). */
+  readonly reasons: readonly { readonly code: WaitReason; readonly text: string }[];
+  readonly flavorName: string;
+  readonly earliestMs: number | null;
+  readonly hosts: readonly HostExplanation[];
+}
+
+export interface StatusView {
+  readonly revision: number;
+  readonly nowMs: number;
+  readonly control: Control;
+  readonly leaseCounts: Readonly<Record<string, number>>;
+  readonly providers: readonly ProviderStatus[];
+}
+
+export interface ProviderStatus {
+  readonly id: string;
+  readonly kind: string;
+  readonly reachable: boolean;
+  /** Time of the newest complete observation; null: none yet. */
+  readonly observedAtMs: number | null;
+  readonly error: string | null;
+  readonly warnings: readonly string[];
+}
+
+export interface Idempotency {
+  /** The caller's key, scoped by the session to its project and user. */
+  readonly key: string;
+  /** SHA-256 (hex) over method, path and body. */
+  readonly requestHash: string;
+}
+
+export type Outcome =
+  | { readonly ok: true; readonly reply: Reply; readonly revision: number; /** Answered before. */ readonly replayed: boolean }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+export type Found<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
+
+export interface ExplainQuery {
+  readonly wanted: Wanted;
+  readonly projectId: ProjectId;
+  readonly hostId: HostId | null;
+  readonly durationMs: number;
+  readonly fromMs: number | null;
+}
+
+export interface EventNotice {
+  readonly event: StoredEvent;
+  readonly revision: number;
+}
+
+export interface Session {
+  readonly actor: Actor;
+  submit(command: Command, idempotency?: Idempotency): Promise<Outcome>;
+  status(): StatusView;
+  flavors(): readonly FlavorView[];
+  flavor(idOrName: string): Found<FlavorView>;
+  hosts(): readonly HostView[];
+  host(idOrName: string): Found<HostView>;
+  /** Live leases of the actor's project (admins: of all, or of one project), oldest first. */
+  leases(projectId: ProjectId | null): readonly LeaseView[];
+  endedLeases(projectId: ProjectId | null, beforeMs: number | null, limit: number): Promise<readonly LeaseView[]>;
+  /** Live or ended. `id` may be a unique prefix of at least 4 characters. */
+  lease(id: string): Promise<Found<LeaseView>>;
+  queue(): readonly QueueEntryView[];
+  explain(query: ExplainQuery): Found<Explanation>;
+  /** Why an existing queued lease waits. */
+  explainLease(id: string): Found<Explanation>;
+  events(query: Omit<EventQuery, 'projectId'>): Promise<readonly StoredEvent[]>;
+  /** Calls back for each committed event that the actor may see; returns the unsubscriber. */
+  subscribe(onEvent: (notice: EventNotice) => void): () => void;
+  projects(): Found<readonly Project[]>;
+  tokens(): Found<readonly Token[]>;
+  findings(): Found<readonly Finding[]>;
+}
+
+/** The engine as the server sees it. */
+export interface EnginePort {
+  readonly revision: number;
+  /** The judged time: see `engine/time.ts`. */
+  nowMs(): number;
+  /** True once the store is loaded and the first observation of each provider is in. */
+  ready(): boolean;
+  as(actor: Actor): Session;
+  /** Finds the actor behind an API token; null: unknown or expired. Constant-time on the secret. */
+  authenticate(secret: string): Actor | null;
+  /** The committed state for the public GPU flavor report, with the time of the observation behind it. */
+  publicFlavors(): { readonly flavors: readonly FlavorView[]; readonly observedAtMs: number | null };
+  /** Resolves true once `revision` is committed here, false after `timeoutMs`. */
+  waitForRevision(revision: number, timeoutMs: number): Promise<boolean>;
+  /** Numbers for /metrics. */
+  metrics(): { readonly [name: string]: Json };
+}
+

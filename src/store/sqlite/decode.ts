@@ -1,0 +1,35 @@
+/**
+ * The parser of what the store wrote: its own JSON, so the types are asserted here once and true everywhere
+ * else.
+ */
+import type { ProjectId } from '../../base/ids.ts';
+import type { EntityKind, Snapshot } from '../../domain/model/entities.ts';
+import type { Lease } from '../../domain/model/lease.ts';
+import type { LoadedState, StoredEvent } from '../../engine/ports.ts';
+import type { LoadedText } from './core.ts';
+import { numberAt, textAt, textOrNullAt } from './row.ts';
+
+export function parseLoaded({ snapshotJson, ...rest }: LoadedText): LoadedState {
+  return { ...rest, snapshot: JSON.parse(snapshotJson) as Snapshot };
+}
+
+export function parseLease(body: string): Lease {
+  return JSON.parse(body) as Lease;
+}
+
+/** A row of the table `events`. */
+export function parseEvent(row: Readonly<Record<string, unknown>>): StoredEvent {
+  return {
+    seq: numberAt(row, 'seq'),
+    atMs: numberAt(row, 'at_ms'),
+    actor: textAt(row, 'actor'),
+    type: textAt(row, 'type'),
+    entity: textAt(row, 'entity') as EntityKind,
+    id: textAt(row, 'entity_id'),
+    projectId: textOrNullAt(row, 'project_id') as ProjectId | null,
+    reason: textOrNullAt(row, 'reason'),
+    data: JSON.parse(textAt(row, 'data')) as StoredEvent['data'],
+    before: textOrNullAt(row, 'state_before'),
+    after: textOrNullAt(row, 'state_after'),
+  };
+}

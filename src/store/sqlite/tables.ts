@@ -1,0 +1,162 @@
+/**
+ * The tables as the writer sees them: for each column, how it follows from the entity. `body` is the whole
+ * entity as JSON and is what is read back; the other columns are for operators, queries and constraints.
+ */
+import type { StoredEvent } from '../../engine/ports.ts';
+import type { Control } from '../../domain/model/control.ts';
+import type { Finding } from '../../domain/model/finding.ts';
+import type { Flavor } from '../../domain/model/flavor.ts';
+import type { Host } from '../../domain/model/host.ts';
+import type { IdempotencyRecord } from '../../domain/model/idempotency.ts';
+import type { Intent, Lease } from '../../domain/model/lease.ts';
+import type { Project } from '../../domain/model/project.ts';
+import type { Token } from '../../domain/model/token.ts';
+import { claimOf } from '../../domain/world.ts';
+
+/** What SQLite keeps in one column. */
+export type Value = string | number | null;
+export type Row = readonly Value[];
+
+/** A table whose rows each follow from one value. */
+export interface Table<T> {
+  /** Inserts a row, or replaces all its columns where the key (the first column) is there already. */
+  readonly putSql: string;
+  row(value: T): Row;
+}
+
+function table<T>(name: string, columns: Readonly<Record<string, (value: T) => Value>>): Table<T> {
+  const names = Object.keys(columns);
+  const [key, ...others] = names;
+  const getters = Object.values(columns);
+  const marks = names.map(() => '?');
+  const updates = others.map((other) => `${other} = excluded.${other}`);
+  return {
+    putSql:
+      `INSERT INTO ${name} (${names.join(', ')}) VALUES (${marks.join(', ')}) ` +
+      `ON CONFLICT (${key}) DO UPDATE SET ${updates.join(', ')}`,
+    row: (value) => getters.map((getter) => getter(value)),
+  };
+}
+
+export const leaseTable = table<Lease>('leases', {
+  id: (lease) => lease.id,
+  project_id: (lease) => lease.projectId,
+  owner_id: (lease) => lease.ownerId,
+  name: (lease) => lease.name,
+  state: (lease) => lease.state.kind,
+  flavor_id: (lease) => lease.request.flavorId,
+  flavor_name: (lease) => lease.request.flavorName,
+  provider_id: (lease) => lease.request.demand.providerId,
+  host_id: (lease) => claimOf(lease)?.hostId ?? null,
+  server_id: (lease) => lease.refs.serverId,
+  address: (lease) => lease.refs.address,
+  generation: (lease) => lease.generation,
+  created_at_ms: (lease) => lease.createdAtMs,
+  claimed_at_ms: (lease) => lease.claimedAtMs,
+  wait_until_ms: (lease) => (lease.state.kind === 'queued' ? lease.state.waitUntilMs : null),
+  expires_at_ms: (lease) => (lease.state.kind === 'active' ? lease.state.expiresAtMs : null),
+  ended_at_ms: (lease) => (lease.state.kind === 'ended' ? lease.state.atMs : null),
+  end_reason: (lease) => (lease.state.kind === 'ended' ? lease.state.reason : null),
+  used_device_ms: (lease) => lease.usedDeviceMs,
+  body: (lease) => JSON.stringify(lease),
+});
+
+export const hostTable = table<Host>('hosts', {
+  id: (host) => host.id,
+  provider_id: (host) => host.providerId,
+  name: (host) => host.name,
+  claim_kind: (host) => host.claimKind,
+  status: (host) => host.status.kind,
+  drained: (host) => (host.drain === null ? 0 : 1),
+  vcpus: (host) => host.capacity.vcpus,
+  memory_mib: (host) => host.capacity.memoryMiB,
+  disk_gib: (host) => host.capacity.diskGiB,
+  body: (host) => JSON.stringify(host),
+});
+
+/**
+ * An open intent. A row that was closed stays closed: `closed_at_ms` is not among the columns that are put.
+ */
+export const intentTable = table<Intent>('intents', {
+  id: (intent) => intent.id,
+  lease_id: (intent) => intent.leaseId,
+  step: (intent) => intent.step,
+  opened_at_ms: (intent) => intent.openedAtMs,
+  timeout_ms: (intent) => intent.timeoutMs,
+  body: (intent) => JSON.stringify(intent),
+});
+
+export const flavorTable = table<Flavor>('flavors', {
+  id: (flavor) => flavor.id,
+  provider_id: (flavor) => flavor.providerId,
+  name: (flavor) => flavor.name,
+  vcpus: (flavor) => flavor.resources.vcpus,
+  memory_mib: (flavor) => flavor.resources.memoryMiB,
+  disk_gib: (flavor) => flavor.resources.diskGiB,
+  disabled: (flavor) => (flavor.disabled ? 1 : 0),
+  body: (flavor) => JSON.stringify(flavor),
+});
+
+export const projectTable = table<Project>('projects', {
+  id: (project) => project.id,
+  name: (project) => project.name,
+  quota_gpus: (project) => project.quota.gpus,
+  quota_leases: (project) => project.quota.leases,
+  served_seq: (project) => project.servedSeq,
+  body: (project) => JSON.stringify(project),
+});
+
+export const tokenTable = table<Token>('tokens', {
+  id: (token) => token.id,
+  name: (token) => token.name,
+  project_id: (token) => token.projectId,
+  role: (token) => token.role,
+  secret_hash: (token) => token.secretHash,
+  created_at_ms: (token) => token.createdAtMs,
+  created_by: (token) => token.createdBy,
+  expires_at_ms: (token) => token.expiresAtMs,
+  body: (token) => JSON.stringify(token),
+});
+
+export const findingTable = table<Finding>('findings', {
+  id: (finding) => finding.id,
+  code: (finding) => finding.code,
+  subject: (finding) => finding.subject,
+  since_ms: (finding) => finding.sinceMs,
+  body: (finding) => JSON.stringify(finding),
+});
+
+export const idempotencyTable = table<IdempotencyRecord>('idempotency', {
+  id: (record) => record.id,
+  request_hash: (record) => record.requestHash,
+  expires_at_ms: (record) => record.expiresAtMs,
+  body: (record) => JSON.stringify(record),
+});
+
+export const controlTable = table<Control>('control', {
+  id: () => 'control',
+  deployment_id: (control) => control.deploymentId,
+  mode: (control) => control.mode.kind,
+  frozen: (control) => (control.freeze === null ? 0 : 1),
+  body: (control) => JSON.stringify(control),
+});
+
+export const EVENT_INSERT_SQL =
+  'INSERT INTO events (seq, at_ms, actor, type, entity, entity_id, project_id, reason, data, ' +
+  'state_before, state_after) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
+
+export function eventRow(event: StoredEvent): Row {
+  return [
+    event.seq,
+    event.atMs,
+    event.actor,
+    event.type,
+    event.entity,
+    event.id,
+    event.projectId,
+    event.reason,
+    JSON.stringify(event.data),
+    event.before,
+    event.after,
+  ];
+}

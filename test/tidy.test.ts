@@ -16,6 +16,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   controllers: ['base', 'domain', 'engine'],
   store: ['base', 'domain', 'engine'],
   openstack: ['base', 'domain', 'engine'],
+  declared: ['base', 'domain', 'engine'],
   github: ['base', 'domain', 'engine'],
   api: ['base', 'domain'],
   server: ['base', 'domain', 'engine', 'api'],
@@ -23,7 +24,9 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   cli: ['base', 'api', 'client'],
   agent: ['base', 'api', 'client'],
   sim: ['base'],
-  main: 'base domain engine controllers store openstack github api server client cli agent sim'.split(' '),
+  main: 'base domain engine controllers store openstack declared github api server client cli agent sim'.split(
+    ' ',
+  ),
 };
 /** From these a layer takes types only. */
 const typesOnly: Readonly<Record<string, readonly string[]>> = { api: ['domain'] };

@@ -6,7 +6,13 @@ export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
 export const WEEK_MS = 7 * DAY_MS;
 
-const UNIT_MS: Readonly<Record<string, number>> = { s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS, w: WEEK_MS };
+const UNIT_MS: Readonly<Record<string, number>> = {
+  s: SECOND_MS,
+  m: MINUTE_MS,
+  h: HOUR_MS,
+  d: DAY_MS,
+  w: WEEK_MS,
+};
 
 /** Longest duration that we parse: 366 days. Longer ones are typing errors more often than wishes. */
 export const DURATION_MS_MAX = 366 * DAY_MS;
@@ -19,7 +25,8 @@ export function parseDuration(text: string): Result<number, string> {
   const expected = 'expected a duration such as 90s, 30m, 8h, 2d, 1w or 1h30m';
   if (!/^(\d{1,9}[smhdw])+$/.test(text)) return err(`'${text.slice(0, 40)}' is not a duration: ${expected}`);
   let totalMs = 0;
-  for (const [, count, unit] of text.matchAll(/(\d+)([smhdw])/g)) totalMs += Number(count) * (UNIT_MS[unit ?? ''] ?? 0);
+  for (const [, count, unit] of text.matchAll(/(\d+)([smhdw])/g))
+    totalMs += Number(count) * (UNIT_MS[unit ?? ''] ?? 0);
   if (totalMs <= 0) return err(`'${text}' is no time at all: ${expected}`);
   if (totalMs > DURATION_MS_MAX) return err(`'${text}' is longer than the limit of 366 days`);
   return ok(totalMs);

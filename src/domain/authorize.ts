@@ -71,8 +71,11 @@ export function authorize(world: World, actor: Actor, command: Command): Refusal
 }
 
 export function notFound(what: string): Refusal {
-  return refuse('not_found', `There is no ${what}.`, 'List what there is, and check the id and the project of your token.')
-    .refusal;
+  return refuse(
+    'not_found',
+    `There is no ${what}.`,
+    'List what there is, and check the id and the project of your token.',
+  ).refusal;
 }
 
 function inProject(actor: Actor, projectId: ProjectId, role: Role): Refusal | null {
@@ -86,8 +89,11 @@ function onLease(world: World, actor: Actor, leaseId: Parameters<World['leases']
   const denied = needs(actor, 'member');
   if (denied !== null || hasRole(actor, 'manager')) return denied;
   if (actor.kind === 'user' && actor.userId === lease.ownerId) return null;
-  return refuse('forbidden', 'This lease belongs to another member of your project.', 'Ask its owner, or a manager of the project.')
-    .refusal;
+  return refuse(
+    'forbidden',
+    'This lease belongs to another member of your project.',
+    'Ask its owner, or a manager of the project.',
+  ).refusal;
 }
 
 function needs(actor: Actor, role: Role | null): Refusal | null {

@@ -1,4 +1,13 @@
-import type { FlavorId, HostId, IntentId, LeaseId, ProjectId, ProviderId, ReservationId, TokenId } from '../base/ids.ts';
+import type {
+  FlavorId,
+  HostId,
+  IntentId,
+  LeaseId,
+  ProjectId,
+  ProviderId,
+  ReservationId,
+  TokenId,
+} from '../base/ids.ts';
 import type { DeviceClass } from './model/host.ts';
 import type { Finding } from './model/finding.ts';
 import type { Flavor } from './model/flavor.ts';
@@ -70,7 +79,13 @@ export type UserCommand =
   | { readonly type: 'host.undrain'; readonly hostId: HostId }
   | { readonly type: 'service.freeze'; readonly reason: string }
   | { readonly type: 'service.thaw' }
-  | { readonly type: 'project.set'; readonly projectId: ProjectId; readonly name: string; readonly gpus: number | null; readonly leases: number | null }
+  | {
+      readonly type: 'project.set';
+      readonly projectId: ProjectId;
+      readonly name: string;
+      readonly gpus: number | null;
+      readonly leases: number | null;
+    }
   | { readonly type: 'token.create'; readonly token: Token }
   | { readonly type: 'token.revoke'; readonly tokenId: TokenId };
 
@@ -126,7 +141,10 @@ export type SystemCommand =
   | { readonly type: 'finding.clear'; readonly code: string; readonly subject: string }
   | { readonly type: 'clock.doubt'; readonly divergenceMs: number }
   | { readonly type: 'clock.trust' }
-  | { readonly type: 'service.mode'; readonly mode: { readonly kind: 'act' } | { readonly kind: 'observe'; readonly reason: string } };
+  | {
+      readonly type: 'service.mode';
+      readonly mode: { readonly kind: 'act' } | { readonly kind: 'observe'; readonly reason: string };
+    };
 
 /** A host as its provider reports it; drains are Berth's own and stay. */
 export type ObservedHost = Omit<Host, 'drain'>;

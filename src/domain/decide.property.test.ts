@@ -5,7 +5,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { asId } from '../base/ids.ts';
-import { create, flavor, host, lease, project, slotHost, T0, unitHost, world } from '../../test/support/worlds.ts';
+import {
+  create,
+  flavor,
+  host,
+  lease,
+  project,
+  slotHost,
+  T0,
+  unitHost,
+  world,
+} from '../../test/support/worlds.ts';
 import type { Command } from './command.ts';
 import { decide, execute } from './decide.ts';
 import { demandOf } from './commands/create.ts';
@@ -26,8 +36,18 @@ function freshWorld(): World {
     [
       slotHost('s1', { V100: 4 }, 32),
       slotHost('s2', { V100: 2, A100: 2 }),
-      unitHost('u1', [['V100', 'g1'], ['V100', 'g1'], ['V100', null], ['V100', 'g2']]),
-      unitHost('u2', [['A100', null], ['V100', 'x'], ['V100', 'x'], ['V100', 'x']]),
+      unitHost('u1', [
+        ['V100', 'g1'],
+        ['V100', 'g1'],
+        ['V100', null],
+        ['V100', 'g2'],
+      ]),
+      unitHost('u2', [
+        ['A100', null],
+        ['V100', 'x'],
+        ['V100', 'x'],
+        ['V100', 'x'],
+      ]),
     ],
     FLAVORS,
     { startEstimateMs: 1000, endEstimateMs: 1000 },
@@ -35,10 +55,10 @@ function freshWorld(): World {
 }
 
 type Move = { readonly kind: number; readonly a: number; readonly b: number; readonly c: number };
-const moves = fc.array(
-  fc.record({ kind: fc.nat(17), a: fc.nat(1000), b: fc.nat(1000), c: fc.nat(1000) }),
-  { minLength: 10, maxLength: 120 },
-);
+const moves = fc.array(fc.record({ kind: fc.nat(17), a: fc.nat(1000), b: fc.nat(1000), c: fc.nat(1000) }), {
+  minLength: 10,
+  maxLength: 120,
+});
 
 /** Turns numbers into a command that makes sense more often than not. */
 function commandOf(w: World, move: Move, nowMs: number, counter: number): Command {
@@ -59,7 +79,11 @@ function commandOf(w: World, move: Move, nowMs: number, counter: number): Comman
     case 3:
       return create(`l${counter}`, name, { ...who, atEnd: move.a % 2 === 0 ? 'delete' : 'shelve' });
     case 4:
-      return create(`l${counter}`, name, { ...who, waitUntilMs: nowMs + (move.a % 5) * 60_000, hostId: move.a % 3 === 0 ? hostId : null });
+      return create(`l${counter}`, name, {
+        ...who,
+        waitUntilMs: nowMs + (move.a % 5) * 60_000,
+        hostId: move.a % 3 === 0 ? hostId : null,
+      });
     case 5:
       return create(`l${counter}`, name, {
         ...who,
@@ -69,34 +93,67 @@ function commandOf(w: World, move: Move, nowMs: number, counter: number): Comman
     case 6:
       return { type: 'lease.release', leaseId: any };
     case 7:
-      return { type: 'lease.extend', leaseId: inState('active'), expiresAtMs: nowMs + 60_000 * (1 + (move.c % 200)) };
+      return {
+        type: 'lease.extend',
+        leaseId: inState('active'),
+        expiresAtMs: nowMs + 60_000 * (1 + (move.c % 200)),
+      };
     case 8:
     case 9:
-      return { type: 'lease.ready', leaseId: inState('starting'), connection: { host: '::1', port: 22, user: 'u' } };
+      return {
+        type: 'lease.ready',
+        leaseId: inState('starting'),
+        connection: { host: '::1', port: 22, user: 'u' },
+      };
     case 10:
       return { type: 'lease.gone', leaseId: inState('ending') };
     case 11:
-      return { type: 'lease.startFailed', leaseId: inState('starting'), failure: { code: 'x', message: 'x', next: move.c % 4 === 0 ? 'final' : 'other_host' } };
+      return {
+        type: 'lease.startFailed',
+        leaseId: inState('starting'),
+        failure: { code: 'x', message: 'x', next: move.c % 4 === 0 ? 'final' : 'other_host' },
+      };
     case 12:
       return { type: 'lease.refs', leaseId: any, refs: { serverId: `srv${counter}` } };
     case 13:
-      return move.a % 2 === 0 ? { type: 'lease.shelve', leaseId: inState('active') } : { type: 'lease.shelved', leaseId: inState('shelving') };
+      return move.a % 2 === 0
+        ? { type: 'lease.shelve', leaseId: inState('active') }
+        : { type: 'lease.shelved', leaseId: inState('shelving') };
     case 14:
       return { type: 'lease.unshelve', leaseId: inState('shelved'), durationMs: null, waitUntilMs: null };
     case 15:
       return move.a % 2 === 0
-        ? { type: 'host.drain', hostId, fromMs: nowMs + (move.c % 60) * 60_000, untilMs: nowMs + 7_200_000, reason: 'r' }
+        ? {
+            type: 'host.drain',
+            hostId,
+            fromMs: nowMs + (move.c % 60) * 60_000,
+            untilMs: nowMs + 7_200_000,
+            reason: 'r',
+          }
         : { type: 'host.undrain', hostId };
     case 16:
       if (move.a % 4 === 0) return { type: 'lease.lost', leaseId: any, cause: 'gone' };
-      return { type: 'project.set', projectId: who.projectId, name: 'p', gpus: move.c % 2 === 0 ? 6 : null, leases: null };
+      return {
+        type: 'project.set',
+        projectId: who.projectId,
+        name: 'p',
+        gpus: move.c % 2 === 0 ? 6 : null,
+        leases: null,
+      };
     default:
       return { type: 'tick' };
   }
 }
 
 function fingerprint(w: World): string {
-  return JSON.stringify([[...w.leases.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)), [...w.hosts.values()].map((row) => [row.host, row.free, row.plannedCount]), w.control, [...w.projects.values()], w.queue.size, w.due.nextMs()]);
+  return JSON.stringify([
+    [...w.leases.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+    [...w.hosts.values()].map((row) => [row.host, row.free, row.plannedCount]),
+    w.control,
+    [...w.projects.values()],
+    w.queue.size,
+    w.due.nextMs(),
+  ]);
 }
 
 describe('random histories', () => {
@@ -132,11 +189,24 @@ describe('random histories', () => {
         execute(w, { type: 'tick' }, nowMs, 'test');
         const wanted = FLAVORS[pick] ?? FLAVORS[0];
         if (wanted === undefined) return;
-        const question = { demand: demandOf(wanted, null), projectId: project('p1'), durationMs: 1_800_000, fromMs: null, lease: null };
+        const question = {
+          demand: demandOf(wanted, null),
+          projectId: project('p1'),
+          durationMs: 1_800_000,
+          fromMs: null,
+          lease: null,
+        };
         const verdict = explain(w, question, nowMs);
-        const request = create('asked', wanted.name, { projectId: project('p1'), durationMs: 1_800_000, waitUntilMs: nowMs });
+        const request = create('asked', wanted.name, {
+          projectId: project('p1'),
+          durationMs: 1_800_000,
+          waitUntilMs: nowMs,
+        });
         const decision = decide(w, request, nowMs, 'test');
-        expect({ granted: decision.kind === 'decided', why: decision }).toEqual({ granted: verdict.possible, why: decision });
+        expect({ granted: decision.kind === 'decided', why: decision }).toEqual({
+          granted: verdict.possible,
+          why: decision,
+        });
       }),
       { numRuns: 300 },
     );

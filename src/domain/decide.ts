@@ -9,7 +9,17 @@ import { Draft } from './draft.ts';
 import type { Handled } from './commands/handled.ts';
 import type { Change } from './model/entities.ts';
 import type { World } from './world.ts';
-import { clearFinding, freeze, mode, raiseFinding, setClockDoubt, setProject, thaw, createToken, revokeToken } from './commands/admin.ts';
+import {
+  clearFinding,
+  freeze,
+  mode,
+  raiseFinding,
+  setClockDoubt,
+  setProject,
+  thaw,
+  createToken,
+  revokeToken,
+} from './commands/admin.ts';
 import { createLeases } from './commands/create.ts';
 import { drainHost, undrainHost } from './commands/drain.ts';
 import { extendLease } from './commands/extend.ts';
@@ -44,7 +54,10 @@ export function execute(world: World, command: Command, nowMs: number, actor: st
     return { decision: handled, undo: [] };
   }
   const { changes, events, ruledOut } = draft;
-  return { decision: { kind: 'decided', changes, events, reply: handled.reply, ruledOut }, undo: draft.undo() };
+  return {
+    decision: { kind: 'decided', changes, events, reply: handled.reply, ruledOut },
+    undo: draft.undo(),
+  };
 }
 
 export function decide(world: World, command: Command, nowMs: number, actor: string): Decision {

@@ -41,7 +41,13 @@ export class Draft {
   }
 
   /** Lets a lease take an event; false: it means nothing in its state, nothing was done. */
-  lease(id: LeaseId, event: LeaseEvent, type: string | null, reason: string | null = null, data: Data = {}): boolean {
+  lease(
+    id: LeaseId,
+    event: LeaseEvent,
+    type: string | null,
+    reason: string | null = null,
+    data: Data = {},
+  ): boolean {
     const before = this.world.leases.get(id);
     if (before === undefined) return false;
     const after = step(before, event, this.nowMs);

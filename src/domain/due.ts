@@ -23,7 +23,10 @@ export function dueAt(lease: Lease, settings: Settings): number | null {
     case 'starting':
       return state.deadlineMs;
     case 'active':
-      return nextWarningAt(state.expiresAtMs, state.warnedMs, state.expiresAtMs - state.sinceMs, settings) ?? state.expiresAtMs;
+      return (
+        nextWarningAt(state.expiresAtMs, state.warnedMs, state.expiresAtMs - state.sinceMs, settings) ??
+        state.expiresAtMs
+      );
     case 'shelving':
     case 'shelved':
     case 'ending':
@@ -91,7 +94,11 @@ export class DueIndex {
   /** Up to `limit` entries that are due at `nowMs`, earliest first; they stay in the index. */
   dueBy(nowMs: number, limit: number): readonly DueKey[] {
     const taken = new Map<DueKey, Entry>();
-    for (let top = this.#top(); top !== undefined && top.dueMs <= nowMs && taken.size < limit; top = this.#top()) {
+    for (
+      let top = this.#top();
+      top !== undefined && top.dueMs <= nowMs && taken.size < limit;
+      top = this.#top()
+    ) {
       // An entry that went away and came back is in the heap twice; once is enough.
       taken.set(top.key, top);
       this.#heap.pop();

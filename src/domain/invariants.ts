@@ -6,8 +6,7 @@
 import type { DeviceId, LeaseId, ProjectId } from '../base/ids.ts';
 import { dueAt } from './due.ts';
 import type { Lease } from './model/lease.ts';
-import { totalDevices } from './scheduler/free.ts';
-import { freeKey } from './scheduler/free.ts';
+import { freeKey, isOverdrawn, totalDevices } from './scheduler/free.ts';
 import { freeWith, hasCalendar, isOpen, type HostRow } from './scheduler/host-row.ts';
 import { claimOf, holdsNow, type World } from './world.ts';
 
@@ -20,7 +19,8 @@ export function checkWorld(world: World): readonly string[] {
   }
   checkLeases(world, broken);
   checkHoldings(world, broken);
-  if (world.promised.size > 1) broken.push(`I7: ${world.promised.size} waiting leases have a promise, at most one may`);
+  if (world.promised.size > 1)
+    broken.push(`I7: ${world.promised.size} waiting leases have a promise, at most one may`);
   return broken;
 }
 
@@ -53,19 +53,18 @@ function checkDevices(row: HostRow, broken: string[]): void {
 function checkCapacity(row: HostRow, broken: string[]): void {
   const observed = [...row.claims.values()].some(({ claim }) => claim.kind === 'slot' && !claim.provisional);
   const { foreign } = row.host;
-  const shared = totalDevices(foreign.devices) > 0 || foreign.resources.vcpus > 0 || row.host.status.kind !== 'up';
+  const shared =
+    totalDevices(foreign.devices) > 0 || foreign.resources.vcpus > 0 || row.host.status.kind !== 'up';
   if (observed || shared) return;
-  const { resources, singles } = freeWith(row, (entry) => entry.held);
-  const short = resources.vcpus < 0 || resources.memoryMiB < 0 || resources.diskGiB < 0;
-  if (short || Object.values(singles).some((count) => count < 0)) {
-    broken.push(`I2: host ${row.host.name} is overdrawn: ${JSON.stringify({ resources, singles })}`);
-  }
+  const free = freeWith(row, (entry) => entry.held);
+  if (isOverdrawn(free)) broken.push(`I2: host ${row.host.name} is overdrawn: ${JSON.stringify(free)}`);
 }
 
 /** I4a: the indexes say what the entities say. */
 function checkHostIndexes(world: World, row: HostRow, broken: string[]): void {
   const { name } = row.host;
-  if (freeKey(row.free) !== freeKey(freeWith(row, (entry) => entry.held))) broken.push(`I4: free of ${name} is stale`);
+  if (freeKey(row.free) !== freeKey(freeWith(row, (entry) => entry.held)))
+    broken.push(`I4: free of ${name} is stale`);
   let planned = 0;
   for (const [leaseId, entry] of row.claims) {
     if (!entry.held) planned += 1;
@@ -74,7 +73,8 @@ function checkHostIndexes(world: World, row: HostRow, broken: string[]): void {
       broken.push(`I4: ${name} has a claim of ${leaseId} that the lease has not`);
     }
   }
-  if (planned !== row.plannedCount) broken.push(`I4: ${name} counts ${row.plannedCount} planned claims, has ${planned}`);
+  if (planned !== row.plannedCount)
+    broken.push(`I4: ${name} counts ${row.plannedCount} planned claims, has ${planned}`);
   const pool = world.pools.get(row.host.providerId);
   const inCalendar = pool?.calendar.has(row) ?? false;
   if (inCalendar !== (isOpen(row.host) && hasCalendar(row))) broken.push(`I4: ${name} is in the wrong index`);
@@ -89,20 +89,25 @@ function checkLeases(world: World, broken: string[]): void {
       broken.push(`I4: the claim of ${lease.id} is missing on ${claim.hostId}`);
     }
     if (lease.state.kind === 'queued') waiting += 1;
-    if (holdsNow(lease) !== (lease.claimedAtMs !== null)) broken.push(`I5: the books of ${lease.id} do not know whether it holds`);
+    if (holdsNow(lease) !== (lease.claimedAtMs !== null))
+      broken.push(`I5: the books of ${lease.id} do not know whether it holds`);
     const dueMs = dueAt(lease, world.settings);
     if (dueMs !== null && (firstDueMs === null || dueMs < firstDueMs)) firstDueMs = dueMs;
     checkState(lease, broken);
   }
-  if (waiting !== world.queue.size) broken.push(`I6: ${waiting} leases wait, the queue has ${world.queue.size}`);
+  if (waiting !== world.queue.size)
+    broken.push(`I6: ${waiting} leases wait, the queue has ${world.queue.size}`);
   const nextMs = world.due.nextMs();
-  if (firstDueMs !== null && (nextMs === null || nextMs > firstDueMs)) broken.push(`I3: something is due at ${firstDueMs}, the next wake is ${nextMs}`);
+  if (firstDueMs !== null && (nextMs === null || nextMs > firstDueMs))
+    broken.push(`I3: something is due at ${firstDueMs}, the next wake is ${nextMs}`);
 }
 
 function checkState(lease: Lease, broken: string[]): void {
   const { state } = lease;
-  if (state.kind === 'active' && state.expiresAtMs < state.sinceMs) broken.push(`I3: ${lease.id} ends before it begins`);
-  if (state.kind === 'shelved' && lease.refs.serverId === null) broken.push(`I4: ${lease.id} is shelved without a server`);
+  if (state.kind === 'active' && state.expiresAtMs < state.sinceMs)
+    broken.push(`I3: ${lease.id} ends before it begins`);
+  if (state.kind === 'shelved' && lease.refs.serverId === null)
+    broken.push(`I4: ${lease.id} is shelved without a server`);
 }
 
 /** I5: holdings are the sum of the claims. */
@@ -120,7 +125,9 @@ function checkHoldings(world: World, broken: string[]): void {
     const sum = sums.get(projectId) ?? { gpus: 0, leases: 0 };
     const holding = world.holding(projectId);
     if (sum.gpus !== holding.gpus || sum.leases !== holding.leases) {
-      broken.push(`I5: project ${projectId} holds ${JSON.stringify(sum)}, the books say ${JSON.stringify(holding)}`);
+      broken.push(
+        `I5: project ${projectId} holds ${JSON.stringify(sum)}, the books say ${JSON.stringify(holding)}`,
+      );
     }
   }
 }

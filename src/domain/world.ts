@@ -77,7 +77,8 @@ export class World {
     for (const project of snapshot.projects) this.projects.set(project.id, project);
     for (const flavor of snapshot.flavors) this.flavors.set(flavor.id, flavor);
     for (const host of snapshot.hosts) this.#setHost(host.id, host);
-    for (const providerId of new Set(snapshot.flavors.map((flavor) => flavor.providerId))) this.#setTasks(providerId);
+    for (const providerId of new Set(snapshot.flavors.map((flavor) => flavor.providerId)))
+      this.#setTasks(providerId);
     for (const lease of snapshot.leases) this.#setLease(lease.id, lease);
     for (const intent of snapshot.intents) this.#setIntent(intent.id, intent);
     for (const token of snapshot.tokens) this.#setToken(token.id, token);
@@ -134,7 +135,11 @@ export class World {
         return { entity: 'flavor', id: change.id, after: before };
       }
       case 'project':
-        return { entity: 'project', id: change.id, after: setIn(this.projects, change.id as ProjectId, change.after) };
+        return {
+          entity: 'project',
+          id: change.id,
+          after: setIn(this.projects, change.id as ProjectId, change.after),
+        };
       case 'intent':
         return { entity: 'intent', id: change.id, after: this.#setIntent(change.id, change.after) };
       case 'token': {
@@ -145,7 +150,11 @@ export class World {
       case 'finding':
         return { entity: 'finding', id: change.id, after: setIn(this.findings, change.id, change.after) };
       case 'idempotency':
-        return { entity: 'idempotency', id: change.id, after: setIn(this.idempotency, change.id, change.after) };
+        return {
+          entity: 'idempotency',
+          id: change.id,
+          after: setIn(this.idempotency, change.id, change.after),
+        };
       case 'control': {
         const before = this.control;
         assert(change.after !== null, 'the control record is never deleted');
@@ -266,7 +275,8 @@ export class World {
     const live = after !== null && after.state.kind !== 'ended' ? after : null;
     const before = this.leases.get(id) ?? null;
     if (before !== null && before.state.kind === 'queued') {
-      if (live?.state.kind !== 'queued' || live.state.queueSeq !== before.state.queueSeq) this.queue.remove(waitingOf(before, before.state.queueSeq));
+      if (live?.state.kind !== 'queued' || live.state.queueSeq !== before.state.queueSeq)
+        this.queue.remove(waitingOf(before, before.state.queueSeq));
     }
     this.#moveClaim(id, before, live);
     if (live === null) this.leases.delete(id);
@@ -275,7 +285,8 @@ export class World {
     else this.promised.delete(id);
     this.due.set(`lease:${id}`, live === null ? null : dueAt(live, this.settings));
     if (live !== null && live.state.kind === 'queued') {
-      if (before?.state.kind !== 'queued' || before.state.queueSeq !== live.state.queueSeq) this.queue.add(waitingOf(live, live.state.queueSeq));
+      if (before?.state.kind !== 'queued' || before.state.queueSeq !== live.state.queueSeq)
+        this.queue.add(waitingOf(live, live.state.queueSeq));
     }
   }
 

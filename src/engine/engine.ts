@@ -55,7 +55,11 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-type CommitListener = (changes: readonly Change[] | null, events: readonly StoredEvent[], revision: number) => void;
+type CommitListener = (
+  changes: readonly Change[] | null,
+  events: readonly StoredEvent[],
+  revision: number,
+) => void;
 
 export class Engine implements Core {
   readonly clock: Clock;
@@ -76,6 +80,8 @@ export class Engine implements Core {
   readonly #listeners = new Set<CommitListener>();
   #cancelWake: (() => void) | null = null;
   #wakeAtMs = Number.POSITIVE_INFINITY;
+  /** After a tick that could do nothing (frozen): not earlier again, on the monotonic clock; a commit clears it. */
+  #heldBackUntilMs = 0;
   readonly stats: EngineStats = { decided: 0, refused: 0, batches: 0, commitMsTotal: 0, reloads: 0 };
 
   /** Loads the store; rejects if that fails. */
@@ -90,7 +96,11 @@ export class Engine implements Core {
     return engine;
   }
 
-  private constructor(options: EngineOptions, snapshot: ConstructorParameters<typeof World>[0], lastCommitAtMs: number) {
+  private constructor(
+    options: EngineOptions,
+    snapshot: ConstructorParameters<typeof World>[0],
+    lastCommitAtMs: number,
+  ) {
     this.clock = options.clock;
     this.prng = options.prng;
     this.ids = options.ids;
@@ -167,6 +177,7 @@ export class Engine implements Core {
 
   reportDate(dateMs: number): void {
     if (!this.#time.hear(dateMs)) return;
+    this.#rescheduleWake();
     if (this.#committed.control.clockDoubt !== null) this.#tellSystem({ type: 'clock.trust' });
   }
 
@@ -216,6 +227,7 @@ export class Engine implements Core {
       this.stats.batches += 1;
       this.stats.commitMsTotal += this.clock.monotonicMs() - startedMs;
       this.#committed.apply(builder.changes);
+      this.#heldBackUntilMs = 0;
       this.#revision = builder.revision;
       this.#eventSeq = builder.eventSeq;
     }
@@ -227,18 +239,20 @@ export class Engine implements Core {
   #decide(pending: Pending, builder: BatchBuilder): Outcome {
     const { actor, command, idempotency } = pending;
     const nowMs = this.nowMs();
-    const denied = authorize(this.#working, actor, command);
-    if (denied !== null) return this.#refused(denied);
+    // Before the door: the answer was given to this very actor when it was allowed.
     const remembered = idempotency === null ? null : recall(this.#working, actor, idempotency, nowMs);
     if (remembered?.kind === 'mismatch') return this.#refused(remembered.refusal);
     if (remembered?.kind === 'replay') {
       return { ok: true, reply: remembered.reply, revision: builder.revision, replayed: true };
     }
+    const denied = authorize(this.#working, actor, command);
+    if (denied !== null) return this.#refused(denied);
     const name = actorName(actor);
     const { decision } = execute(this.#working, command, nowMs, name);
     if (decision.kind === 'refused') return this.#refused(decision.refusal);
     this.stats.decided += 1;
-    const kept = idempotency === null ? [] : remember(this.#working, actor, idempotency, decision.reply, nowMs);
+    const kept =
+      idempotency === null ? [] : remember(this.#working, actor, idempotency, decision.reply, nowMs);
     if (kept.length > 0) this.#working.apply(kept);
     const revision = builder.add([...decision.changes, ...kept], decision.events, nowMs, name);
     return { ok: true, reply: decision.reply, revision, replayed: false };
@@ -279,6 +293,7 @@ export class Engine implements Core {
           if (committed || !outcome.ok) pending.resolve(outcome);
           else pending.reject(failure);
         }
+        this.#rescheduleWake();
         this.#publish(null, []);
         return;
       } catch (error) {
@@ -302,47 +317,61 @@ export class Engine implements Core {
   }
 
   /** Sleeps until something is due by itself; no polling while nothing is. */
-  #scheduleWake(heldBack = false): void {
+  #scheduleWake(): void {
     if (this.#stopped !== null) return;
     const dueMs = this.#committed.due.nextMs();
-    if (dueMs === null) return;
-    const nowMs = this.nowMs();
-    const atMs = heldBack ? Math.max(dueMs, nowMs + HELD_BACK_MS) : dueMs;
-    if (atMs >= this.#wakeAtMs && this.#cancelWake !== null) return;
+    if (dueMs === null || (dueMs >= this.#wakeAtMs && this.#cancelWake !== null)) return;
     this.#cancelWake?.();
-    this.#wakeAtMs = atMs;
-    this.#cancelWake = this.clock.setTimer(Math.max(0, atMs - nowMs), () => {
+    this.#wakeAtMs = dueMs;
+    const heldBackMs = this.#heldBackUntilMs - this.clock.monotonicMs();
+    this.#cancelWake = this.clock.setTimer(Math.max(0, dueMs - this.nowMs(), heldBackMs), () => {
       this.#cancelWake = null;
       this.#wakeAtMs = Number.POSITIVE_INFINITY;
       void this.#tick();
     });
   }
 
+  /** After the judged time has moved: the timer was set by the old one. */
+  #rescheduleWake(): void {
+    this.#cancelWake?.();
+    this.#cancelWake = null;
+    this.#wakeAtMs = Number.POSITIVE_INFINITY;
+    this.#scheduleWake();
+  }
+
   async #tick(): Promise<void> {
-    const before = this.#revision;
     try {
+      const before = this.#revision;
       const outcome = await this.command('timer', { type: 'tick' });
       const more = outcome.ok && outcome.reply.kind === 'more' && outcome.reply.more;
-      this.#scheduleWake(!more && this.#revision === before);
+      if (!more && this.#revision === before) this.#holdBack();
     } catch {
-      // Stopped, or the commit failed and the reload has scheduled the next wake already.
-      this.#scheduleWake(true);
+      // Stopped, or the commit failed: the reload looks at everything again.
+      this.#holdBack();
     }
+  }
+
+  #holdBack(): void {
+    this.#heldBackUntilMs = this.clock.monotonicMs() + HELD_BACK_MS;
+    this.#rescheduleWake();
   }
 
   #watchClock(): void {
     if (this.#stopped !== null) return;
     const doubt = this.#time.check();
+    this.#rescheduleWake();
     if (doubt !== null && this.#committed.control.clockDoubt === null) {
       this.#tellSystem({ type: 'clock.doubt', divergenceMs: doubt });
     }
-    if (doubt === null && this.#committed.control.clockDoubt !== null) this.#tellSystem({ type: 'clock.trust' });
+    if (doubt === null && this.#committed.control.clockDoubt !== null)
+      this.#tellSystem({ type: 'clock.trust' });
     this.clock.setTimer(CLOCK_CHECK_MS, () => this.#watchClock());
   }
 
   /** An operator has looked at the clocks: the wall clock counts. */
   trustWall(): void {
     this.#time.trustWall();
+    this.#rescheduleWake();
   }
 
   #tellSystem(command: Command): void {
@@ -355,4 +384,3 @@ export class Engine implements Core {
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : 'a decision failed';
 }
-

@@ -14,10 +14,14 @@ export function recall(
   actor: Actor,
   idempotency: Idempotency,
   nowMs: number,
-): { readonly kind: 'replay'; readonly reply: Reply } | { readonly kind: 'mismatch'; readonly refusal: Refusal } | null {
+):
+  | { readonly kind: 'replay'; readonly reply: Reply }
+  | { readonly kind: 'mismatch'; readonly refusal: Refusal }
+  | null {
   const record = world.idempotency.get(recordId(actor, idempotency));
   if (record === undefined || record.expiresAtMs <= nowMs) return null;
-  if (record.requestHash === idempotency.requestHash) return { kind: 'replay', reply: parseReply(record.reply) };
+  if (record.requestHash === idempotency.requestHash)
+    return { kind: 'replay', reply: parseReply(record.reply) };
   const { refusal } = refuse(
     'idempotency_mismatch',
     'This Idempotency-Key was used for another request.',
@@ -63,4 +67,3 @@ function replyJson(reply: Reply): Json {
 function parseReply(json: Json): Reply {
   return json as unknown as Reply;
 }
-

@@ -84,7 +84,11 @@ export interface Store {
   /** A lease of any age, ended ones included; null if there was never one. */
   readLease(leaseId: LeaseId): Promise<Lease | null>;
   /** Ended leases, newest first. */
-  readEndedLeases(query: { readonly projectId: ProjectId | null; readonly beforeMs: number | null; readonly limit: number }): Promise<readonly Lease[]>;
+  readEndedLeases(query: {
+    readonly projectId: ProjectId | null;
+    readonly beforeMs: number | null;
+    readonly limit: number;
+  }): Promise<readonly Lease[]>;
   /** Whether an intent was ever recorded for the lease: the precondition for deleting anything outside. */
   hasIntent(leaseId: LeaseId): Promise<boolean>;
   close(): Promise<void>;
@@ -96,7 +100,15 @@ export interface Store {
 export interface ServerSeen {
   readonly id: string;
   readonly name: string;
-  readonly status: 'BUILD' | 'ACTIVE' | 'SHUTOFF' | 'SHELVED' | 'SHELVED_OFFLOADED' | 'ERROR' | 'DELETED' | 'OTHER';
+  readonly status:
+    | 'BUILD'
+    | 'ACTIVE'
+    | 'SHUTOFF'
+    | 'SHELVED'
+    | 'SHELVED_OFFLOADED'
+    | 'ERROR'
+    | 'DELETED'
+    | 'OTHER';
   readonly taskState: string | null;
   /** Our host id when Nova shows the host (admin); null when it has none or hides it. */
   readonly hostId: HostId | null;

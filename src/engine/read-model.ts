@@ -13,8 +13,10 @@ import { windowFor } from '../domain/scheduler/place.ts';
 import { claimOf, type World } from '../domain/world.ts';
 import type { FlavorView, HostView, LeaseView } from './views.ts';
 
-/** Forecasts depend on the time as well; they are worked out anew at most this often between two revisions. */
+/** Forecasts depend on the time as well; they are worked out anew at most this often between two revisions … */
 const FORECAST_AGE_MS_MAX = 1000;
+/** … and under a storm of revisions at most this often: a start told a moment ago is still good. */
+const FORECAST_PAUSE_MS = 200;
 
 export interface Committed {
   readonly world: World;
@@ -24,8 +26,18 @@ export interface Committed {
 
 export class ReadModel {
   readonly #source: Committed;
-  #flavors: { readonly revision: number; readonly atMs: number; readonly views: readonly FlavorView[] } | null = null;
-  #forecast: { readonly revision: number; readonly atMs: number; readonly starts: ReadonlyMap<LeaseId, number> } | null = null;
+  #flavors: {
+    readonly revision: number;
+    readonly atMs: number;
+    readonly views: readonly FlavorView[];
+  } | null = null;
+  #forecast: {
+    readonly revision: number;
+    readonly atMs: number;
+    readonly starts: ReadonlyMap<LeaseId, number>;
+  } | null = null;
+
+  #pauseMs = 0;
 
   constructor(source: Committed) {
     this.#source = source;
@@ -36,12 +48,18 @@ export class ReadModel {
     const { world, revision } = this.#source;
     const nowMs = this.#source.nowMs();
     const known = this.#flavors;
-    if (known !== null && known.revision === revision && nowMs - known.atMs < FORECAST_AGE_MS_MAX) return known.views;
+    if (known !== null && known.revision === revision && nowMs - known.atMs < FORECAST_AGE_MS_MAX)
+      return known.views;
     const views = [...world.flavors.values()]
-      .toSorted((a, b) => (a.providerId < b.providerId ? -1 : a.providerId > b.providerId ? 1 : a.position - b.position))
+      .toSorted((a, b) =>
+        a.providerId < b.providerId ? -1 : a.providerId > b.providerId ? 1 : a.position - b.position,
+      )
       .map((flavor): FlavorView => {
         const { total, available } = availability(world, flavor, nowMs);
-        const next = available > 0 || total === 0 ? null : world.earliest(demandOf(flavor, null), windowFor(0, 0, world.settings).untilMs, nowMs);
+        const next =
+          available > 0 || total === 0
+            ? null
+            : world.earliest(demandOf(flavor, null), windowFor(0, 0, world.settings).untilMs, nowMs);
         return { flavor, total, available, nextFreeMs: next?.startMs ?? null };
       });
     this.#flavors = { revision, atMs: nowMs, views };
@@ -52,8 +70,12 @@ export class ReadModel {
     const { world, revision } = this.#source;
     const nowMs = this.#source.nowMs();
     const known = this.#forecast;
-    if (known !== null && known.revision === revision && nowMs - known.atMs < FORECAST_AGE_MS_MAX) return known.starts;
+    const ageMs = known === null ? Number.POSITIVE_INFINITY : nowMs - known.atMs;
+    const fresh = ageMs < (known?.revision === revision ? FORECAST_AGE_MS_MAX : this.#pauseMs);
+    if (known !== null && fresh) return known.starts;
     const starts = forecast(world, nowMs);
+    // A quiet service always tells the newest; the pause begins only when readings follow each other at once.
+    this.#pauseMs = ageMs < 2 * FORECAST_PAUSE_MS ? FORECAST_PAUSE_MS : 0;
     this.#forecast = { revision, atMs: nowMs, starts };
     return starts;
   }
@@ -85,7 +107,10 @@ export class ReadModel {
       host: row.host,
       devicesTotal,
       devicesFree: Object.fromEntries(
-        Object.keys(devicesTotal).map((deviceClass) => [deviceClass, Math.max(0, devicesFree(row.free, deviceClass))]),
+        Object.keys(devicesTotal).map((deviceClass) => [
+          deviceClass,
+          Math.max(0, devicesFree(row.free, deviceClass)),
+        ]),
       ),
       vcpusUsed: capacity.vcpus - row.free.resources.vcpus,
       memoryUsedMiB: capacity.memoryMiB - row.free.resources.memoryMiB,

@@ -44,19 +44,22 @@ export class Service implements EnginePort {
     return new EngineSession(this.#engine, this.#read, this.#providers, actor);
   }
 
-  authenticate(secret: string): Actor | null {
+  authenticate(secret: string): Actor | 'expired' | null {
     const hash = hashSecret(secret);
     const token = this.#engine.world.tokensByHash.get(hash);
-    if (token === undefined || token.expiresAtMs <= this.nowMs()) return null;
+    if (token === undefined) return null;
     // The index is keyed by the hash of 256 random bits, so its timing tells nothing of a secret; this is a second bolt.
     if (!timingSafeEqual(Buffer.from(hash), Buffer.from(token.secretHash))) return null;
+    if (token.expiresAtMs <= this.nowMs()) return 'expired';
     return { kind: 'user', userId: token.name, projectId: token.projectId, role: token.role };
   }
 
   publicFlavors(): { readonly flavors: readonly FlavorView[]; readonly observedAtMs: number | null } {
     const times = this.#providers().map((provider) => provider.observedAtMs);
     const known = times.filter((timeMs) => timeMs !== null);
-    return { flavors: this.#read.flavors(), observedAtMs: known.length === 0 ? null : Math.max(...known) };
+    // As old as the oldest look: one provider that was never seen makes the whole report unknown.
+    const complete = known.length > 0 && known.length === times.length;
+    return { flavors: this.#read.flavors(), observedAtMs: complete ? Math.min(...known) : null };
   }
 
   async waitForRevision(revision: number, timeoutMs: number): Promise<boolean> {

@@ -72,8 +72,12 @@ export class EngineSession implements Session {
 
   flavor(idOrName: string): Found<FlavorView> {
     const views = this.#read.flavors();
-    const view = views.find(({ flavor }) => flavor.id === idOrName) ?? views.find(({ flavor }) => flavor.name === idOrName);
-    return view === undefined ? { ok: false, refusal: notFound(`flavor '${idOrName}'`) } : { ok: true, value: view };
+    const view =
+      views.find(({ flavor }) => flavor.id === idOrName) ??
+      views.find(({ flavor }) => flavor.name === idOrName);
+    return view === undefined
+      ? { ok: false, refusal: notFound(`flavor '${idOrName}'`) }
+      : { ok: true, value: view };
   }
 
   hosts(): readonly HostView[] {
@@ -84,7 +88,8 @@ export class EngineSession implements Session {
 
   host(idOrName: string): Found<HostView> {
     const rows = [...this.#engine.world.hosts.values()];
-    const row = rows.find(({ host }) => host.id === idOrName) ?? rows.find(({ host }) => host.name === idOrName);
+    const row =
+      rows.find(({ host }) => host.id === idOrName) ?? rows.find(({ host }) => host.name === idOrName);
     if (row === undefined) return { ok: false, refusal: notFound(`host '${idOrName}'`) };
     return { ok: true, value: this.#hostView(row) };
   }
@@ -92,12 +97,19 @@ export class EngineSession implements Session {
   leases(projectId: ProjectId | null): readonly LeaseView[] {
     const views: LeaseView[] = [];
     for (const lease of this.#engine.world.leases.values()) {
-      if (this.#sees(lease) && (projectId === null || lease.projectId === projectId)) views.push(this.#read.lease(lease, false));
+      if (this.#sees(lease) && (projectId === null || lease.projectId === projectId))
+        views.push(this.#read.lease(lease, false));
     }
-    return views.toSorted((a, b) => a.lease.createdAtMs - b.lease.createdAtMs || (a.lease.id < b.lease.id ? -1 : 1));
+    return views.toSorted(
+      (a, b) => a.lease.createdAtMs - b.lease.createdAtMs || (a.lease.id < b.lease.id ? -1 : 1),
+    );
   }
 
-  async endedLeases(projectId: ProjectId | null, beforeMs: number | null, limit: number): Promise<readonly LeaseView[]> {
+  async endedLeases(
+    projectId: ProjectId | null,
+    beforeMs: number | null,
+    limit: number,
+  ): Promise<readonly LeaseView[]> {
     const scope = this.#scope(projectId);
     if (scope === undefined) return [];
     const leases = await this.#engine.store.readEndedLeases({ projectId: scope, beforeMs, limit });
@@ -132,11 +144,20 @@ export class EngineSession implements Session {
 
   explain(query: ExplainQuery): Found<Explanation> {
     const { world } = this.#engine;
-    if (!maySee(this.actor, query.projectId)) return { ok: false, refusal: notFound(`project ${query.projectId}`) };
+    if (!maySee(this.actor, query.projectId))
+      return { ok: false, refusal: notFound(`project ${query.projectId}`) };
     const wanted = resolveWanted(world, query.wanted);
     if (wanted.kind === 'refused') return { ok: false, refusal: wanted.refusal };
     if (query.hostId !== null && !world.hosts.has(query.hostId)) {
-      return { ok: false, refusal: refuse('host_unknown', `There is no host '${query.hostId}'.`, 'See `berth host list`.', 'host').refusal };
+      return {
+        ok: false,
+        refusal: refuse(
+          'host_unknown',
+          `There is no host '${query.hostId}'.`,
+          'See `berth host list`.',
+          'host',
+        ).refusal,
+      };
     }
     const demand = demandOf(wanted.flavor, query.hostId);
     const verdict = explain(world, { ...query, demand, lease: null }, this.#engine.nowMs());
@@ -163,13 +184,19 @@ export class EngineSession implements Session {
 
   projects(): ReturnType<Session['projects']> {
     const { world } = this.#engine;
-    return { ok: true, value: [...world.projects.values()].filter((project) => maySee(this.actor, project.id)) };
+    return {
+      ok: true,
+      value: [...world.projects.values()].filter((project) => maySee(this.actor, project.id)),
+    };
   }
 
   tokens(): ReturnType<Session['tokens']> {
     const denied = this.#needs('manager');
     if (denied !== null) return denied;
-    return { ok: true, value: [...this.#engine.world.tokens.values()].filter((token) => maySee(this.actor, token.projectId)) };
+    return {
+      ok: true,
+      value: [...this.#engine.world.tokens.values()].filter((token) => maySee(this.actor, token.projectId)),
+    };
   }
 
   findings(): ReturnType<Session['findings']> {
@@ -180,7 +207,10 @@ export class EngineSession implements Session {
 
   #needs(role: Role): { readonly ok: false; readonly refusal: ReturnType<typeof refuse>['refusal'] } | null {
     if (hasRole(this.actor, role)) return null;
-    return { ok: false, refusal: refuse('forbidden', `This needs the role ${role}.`, 'Use a token with that role.').refusal };
+    return {
+      ok: false,
+      refusal: refuse('forbidden', `This needs the role ${role}.`, 'Use a token with that role.').refusal,
+    };
   }
 
   #sees(lease: Lease): boolean {
@@ -219,7 +249,12 @@ export class EngineSession implements Session {
 /** Events of hosts, flavors and the service itself are for everybody; the others for their project. */
 export function maySeeEvent(actor: Actor, event: StoredEvent): boolean {
   if (event.projectId !== null) return maySee(actor, event.projectId);
-  return hasRole(actor, 'admin') || event.entity === 'host' || event.entity === 'flavor' || event.entity === 'control';
+  return (
+    hasRole(actor, 'admin') ||
+    event.entity === 'host' ||
+    event.entity === 'flavor' ||
+    event.entity === 'control'
+  );
 }
 
 function explanation(verdict: Verdict, flavorName: string): Explanation {

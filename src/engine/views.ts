@@ -106,10 +106,17 @@ export interface Idempotency {
 }
 
 export type Outcome =
-  | { readonly ok: true; readonly reply: Reply; readonly revision: number; /** Answered before. */ readonly replayed: boolean }
+  | {
+      readonly ok: true;
+      readonly reply: Reply;
+      readonly revision: number;
+      /** Answered before. */ readonly replayed: boolean;
+    }
   | { readonly ok: false; readonly refusal: Refusal };
 
-export type Found<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
+export type Found<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly refusal: Refusal };
 
 export interface ExplainQuery {
   readonly wanted: Wanted;
@@ -134,7 +141,11 @@ export interface Session {
   host(idOrName: string): Found<HostView>;
   /** Live leases of the actor's project (admins: of all, or of one project), oldest first. */
   leases(projectId: ProjectId | null): readonly LeaseView[];
-  endedLeases(projectId: ProjectId | null, beforeMs: number | null, limit: number): Promise<readonly LeaseView[]>;
+  endedLeases(
+    projectId: ProjectId | null,
+    beforeMs: number | null,
+    limit: number,
+  ): Promise<readonly LeaseView[]>;
   /** Live or ended. `id` may be a unique prefix of at least 4 characters. */
   lease(id: string): Promise<Found<LeaseView>>;
   queue(): readonly QueueEntryView[];
@@ -157,8 +168,8 @@ export interface EnginePort {
   /** True once the store is loaded and the first observation of each provider is in. */
   ready(): boolean;
   as(actor: Actor): Session;
-  /** Finds the actor behind an API token; null: unknown or expired. Constant-time on the secret. */
-  authenticate(secret: string): Actor | null;
+  /** Finds the actor behind an API token; null: unknown. Constant-time on the secret. */
+  authenticate(secret: string): Actor | 'expired' | null;
   /** The committed state for the public GPU flavor report, with the time of the observation behind it. */
   publicFlavors(): { readonly flavors: readonly FlavorView[]; readonly observedAtMs: number | null };
   /** Resolves true once `revision` is committed here, false after `timeoutMs`. */
@@ -166,4 +177,3 @@ export interface EnginePort {
   /** Numbers for /metrics. */
   metrics(): { readonly [name: string]: Json };
 }
-

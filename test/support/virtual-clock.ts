@@ -1,6 +1,7 @@
 /**
- * Time for tests and simulations: it stands still while anything is runnable, then jumps to the next timer. Timers of
- * the same moment fire in the order in which they were set, one at a time, so that equal runs are equal bit for bit.
+ * Time for tests and simulations: it stands still while anything is runnable, then jumps to the next timer.
+ * Timers of the same moment fire in the order in which they were set, one at a time, so that equal runs are
+ * equal bit for bit.
  */
 import { Heap } from '../../src/base/heap.ts';
 import type { Clock } from '../../src/base/clock.ts';

@@ -10,7 +10,13 @@ import { World } from '../../src/domain/world.ts';
 export const PROVIDER = asId<'provider'>('p');
 export const T0 = Date.UTC(2026, 10, 21, 12, 0, 0);
 
-export function flavor(name: string, devices: DeviceCounts, vcpus = 4, memoryMiB = 8192, diskGiB = 20): Flavor {
+export function flavor(
+  name: string,
+  devices: DeviceCounts,
+  vcpus = 4,
+  memoryMiB = 8192,
+  diskGiB = 20,
+): Flavor {
   return {
     id: asId(name),
     providerId: PROVIDER,
@@ -42,17 +48,15 @@ export function slotHost(name: string, slots: DeviceCounts, vcpus = 64, memoryMi
 
 /** `cards`: class and IOMMU group of each. */
 export function unitHost(name: string, cards: readonly (readonly [string, string | null])[]): ObservedHost {
-  const devices = cards.map(
-    ([deviceClass, iommuGroup], index): Device => ({
-      id: asId(`${name}-${index}`),
-      deviceClass,
-      address: null,
-      iommuGroup,
-      numaNode: null,
-      parentId: null,
-      quarantine: null,
-    }),
-  );
+  const devices = cards.map(([deviceClass, iommuGroup], index): Device => ({
+    id: asId(`${name}-${index}`),
+    deviceClass,
+    address: null,
+    iommuGroup,
+    numaNode: null,
+    parentId: null,
+    quarantine: null,
+  }));
   return { ...slotHost(name, {}), claimKind: 'unit', devices };
 }
 
@@ -77,7 +81,11 @@ export function snapshot(hosts: readonly ObservedHost[], flavors: readonly Flavo
   };
 }
 
-export function world(hosts: readonly ObservedHost[], flavors: readonly Flavor[], settings: Partial<Settings> = {}): World {
+export function world(
+  hosts: readonly ObservedHost[],
+  flavors: readonly Flavor[],
+  settings: Partial<Settings> = {},
+): World {
   return new World(snapshot(hosts, flavors), { ...DEFAULT_SETTINGS, ...settings });
 }
 

@@ -34,9 +34,15 @@ export function setClockDoubt(draft: Draft, divergenceMs: number | null): Handle
     draft.tell('service.clock_trusted', 'control', 'control', 'a second source agrees');
   } else {
     putControl(draft, { clockDoubt: { sinceMs: draft.nowMs, divergenceMs } });
-    draft.tell('service.clock_doubted', 'control', 'control', 'the wall clock and the monotonic clock disagree: nothing ends until a second source decides', {
-      divergence_ms: Math.round(divergenceMs),
-    });
+    draft.tell(
+      'service.clock_doubted',
+      'control',
+      'control',
+      'the wall clock and the monotonic clock disagree: nothing ends until a second source decides',
+      {
+        divergence_ms: Math.round(divergenceMs),
+      },
+    );
   }
   return DONE;
 }
@@ -49,7 +55,10 @@ export function mode(draft: Draft, next: Control['mode']): Handled {
   return DONE;
 }
 
-export function setProject(draft: Draft, command: Extract<UserCommand, { readonly type: 'project.set' }>): Handled {
+export function setProject(
+  draft: Draft,
+  command: Extract<UserCommand, { readonly type: 'project.set' }>,
+): Handled {
   const known = draft.world.projects.get(command.projectId);
   const quota = { gpus: command.gpus, leases: command.leases };
   const project = { id: command.projectId, name: command.name, quota, servedSeq: known?.servedSeq ?? 0 };
@@ -60,7 +69,8 @@ export function setProject(draft: Draft, command: Extract<UserCommand, { readonl
 }
 
 export function createToken(draft: Draft, token: Token): Handled {
-  if (draft.world.tokens.has(token.id)) return refuse('already_exists', `Token ${token.id} exists.`, 'Use another id.');
+  if (draft.world.tokens.has(token.id))
+    return refuse('already_exists', `Token ${token.id} exists.`, 'Use another id.');
   draft.put({ entity: 'token', id: token.id, after: token });
   const { name, projectId, role } = token;
   draft.tell('token.created', 'token', token.id, null, { name, project: projectId, role });
@@ -69,7 +79,8 @@ export function createToken(draft: Draft, token: Token): Handled {
 
 export function revokeToken(draft: Draft, tokenId: TokenId): Handled {
   const token = draft.world.tokens.get(tokenId);
-  if (token === undefined) return refuse('not_found', `There is no token ${tokenId}.`, 'See `berth token list`.');
+  if (token === undefined)
+    return refuse('not_found', `There is no token ${tokenId}.`, 'See `berth token list`.');
   draft.put({ entity: 'token', id: tokenId, after: null });
   draft.tell('token.revoked', 'token', tokenId, null, { name: token.name, project: token.projectId });
   return DONE;
@@ -78,8 +89,15 @@ export function revokeToken(draft: Draft, tokenId: TokenId): Handled {
 export function raiseFinding(draft: Draft, finding: Finding): Handled {
   const known = draft.world.findings.get(finding.id);
   if (known !== undefined && known.message === finding.message) return DONE;
-  draft.put({ entity: 'finding', id: finding.id, after: known === undefined ? finding : { ...finding, sinceMs: known.sinceMs } });
-  draft.tell('finding.raised', 'finding', finding.id, finding.message, { code: finding.code, subject: finding.subject });
+  draft.put({
+    entity: 'finding',
+    id: finding.id,
+    after: known === undefined ? finding : { ...finding, sinceMs: known.sinceMs },
+  });
+  draft.tell('finding.raised', 'finding', finding.id, finding.message, {
+    code: finding.code,
+    subject: finding.subject,
+  });
   return DONE;
 }
 
@@ -95,4 +113,3 @@ export function clearFinding(draft: Draft, code: Finding['code'], subject: strin
 function putControl(draft: Draft, part: Partial<Control>): void {
   draft.put({ entity: 'control', id: 'control', after: { ...draft.world.control, ...part } });
 }
-

@@ -29,7 +29,12 @@ export function bookWindow(
 ): Handled {
   const { nowMs } = draft;
   if (window.fromMs <= nowMs) {
-    return refuse('invalid', `The start ${formatTime(window.fromMs)} is in the past.`, 'Give a future time, or leave `from` out to start as soon as possible.', 'from');
+    return refuse(
+      'invalid',
+      `The start ${formatTime(window.fromMs)} is in the past.`,
+      'Give a future time, or leave `from` out to start as soon as possible.',
+      'from',
+    );
   }
   const promisedBefore = forecast(draft.world, nowMs, PROTECTED_DEPTH);
   const mark = draft.mark();
@@ -40,11 +45,23 @@ export function bookWindow(
   const nearest = nearestStart(draft, command, window.fromMs, parts, promisedBefore);
   const what = `${command.leaseIds.length} × ${parts.flavor.name}`;
   if (nearest === null) {
-    return refuse('window_infeasible', `${what} never fit together from ${formatTime(window.fromMs)} on, as far as is known.`, 'Ask for fewer, for a smaller flavor, or for a shorter time.', 'from', { nearest_from: null });
+    return refuse(
+      'window_infeasible',
+      `${what} never fit together from ${formatTime(window.fromMs)} on, as far as is known.`,
+      'Ask for fewer, for a smaller flavor, or for a shorter time.',
+      'from',
+      { nearest_from: null },
+    );
   }
-  return refuse('window_infeasible', `${what} are not free from ${formatTime(window.fromMs)} on.`, `The nearest feasible start is ${formatTime(nearest)}: use --from ${formatTime(nearest)}.`, 'from', {
-    nearest_from: formatTime(nearest),
-  });
+  return refuse(
+    'window_infeasible',
+    `${what} are not free from ${formatTime(window.fromMs)} on.`,
+    `The nearest feasible start is ${formatTime(nearest)}: use --from ${formatTime(nearest)}.`,
+    'from',
+    {
+      nearest_from: formatTime(nearest),
+    },
+  );
 }
 
 /** Waiting requests whose forecast a booking or an extension must not move. */

@@ -104,9 +104,15 @@ export function resolveWanted(
   if (wanted.kind === 'flavor') {
     const flavor = world.flavors.get(wanted.flavor) ?? flavorByName(world, wanted.flavor);
     if (flavor !== null) return { kind: 'flavor', flavor };
-    return refuse('flavor_unknown', `There is no flavor '${wanted.flavor}'.`, 'See `berth flavor list`.', 'flavor', {
-      known: [...world.flavors.values()].slice(0, 100).map((known) => known.name),
-    });
+    return refuse(
+      'flavor_unknown',
+      `There is no flavor '${wanted.flavor}'.`,
+      'See `berth flavor list`.',
+      'flavor',
+      {
+        known: [...world.flavors.values()].slice(0, 100).map((known) => known.name),
+      },
+    );
   }
   let best: Flavor | null = null;
   for (const flavor of world.flavors.values()) {
@@ -151,24 +157,51 @@ function checkRequest(draft: Draft, command: CreateCommand, flavor: Flavor, dema
   const longestMs = world.settings.leaseDurationMsMax;
   if (flavor.disabled || flavor.misconfigured !== null) {
     const why = flavor.misconfigured ?? 'its provider has disabled it';
-    return refuse('flavor_unavailable', `Flavor ${flavor.name} cannot be borrowed: ${why}.`, 'Choose another flavor, or tell the operator.', 'flavor');
+    return refuse(
+      'flavor_unavailable',
+      `Flavor ${flavor.name} cannot be borrowed: ${why}.`,
+      'Choose another flavor, or tell the operator.',
+      'flavor',
+    );
   }
   if (command.durationMs > longestMs) {
     const most = formatDuration(longestMs);
-    return refuse('duration_too_long', `A lease can last ${most} at most.`, `Ask for ${most} or less; it can be extended later.`, 'duration', {
-      limit_s: longestMs / 1000,
-    });
+    return refuse(
+      'duration_too_long',
+      `A lease can last ${most} at most.`,
+      `Ask for ${most} or less; it can be extended later.`,
+      'duration',
+      {
+        limit_s: longestMs / 1000,
+      },
+    );
   }
   if (command.hostId !== null && world.hosts.get(command.hostId)?.host.providerId !== flavor.providerId) {
-    return refuse('host_unknown', `There is no host '${command.hostId}' for flavor ${flavor.name}.`, 'See `berth host list`.', 'host');
+    return refuse(
+      'host_unknown',
+      `There is no host '${command.hostId}' for flavor ${flavor.name}.`,
+      'See `berth host list`.',
+      'host',
+    );
   }
   if (!everFits(world, demand)) {
-    return refuse('never_fits', `No host is large enough for flavor ${flavor.name}, even when empty.`, 'Choose a smaller flavor, or see `berth explain`.', 'flavor');
+    return refuse(
+      'never_fits',
+      `No host is large enough for flavor ${flavor.name}, even when empty.`,
+      'Choose a smaller flavor, or see `berth explain`.',
+      'flavor',
+    );
   }
   if (command.window === null && world.queue.size + command.leaseIds.length > world.settings.queueMax) {
-    return refuse('queue_full', `${world.queue.size} requests are waiting already, which is the limit.`, 'Try again later.', null, {
-      limit: world.settings.queueMax,
-    });
+    return refuse(
+      'queue_full',
+      `${world.queue.size} requests are waiting already, which is the limit.`,
+      'Try again later.',
+      null,
+      {
+        limit: world.settings.queueMax,
+      },
+    );
   }
   return checkQuota(world, command, demand);
 }
@@ -181,9 +214,11 @@ function checkQuota(world: World, command: CreateCommand, demand: Demand): Handl
   const gpus = totalDevices(demand.devices) * count;
   // A window is claimed at once and whole, so it must fit beside what is held.
   const holding = command.window === null ? { gpus: 0, leases: 0 } : world.holding(command.projectId);
-  if (quota.gpus !== null && holding.gpus + gpus > quota.gpus) return overQuota('GPUs', quota.gpus, holding.gpus, gpus);
+  if (quota.gpus !== null && holding.gpus + gpus > quota.gpus)
+    return overQuota('GPUs', quota.gpus, holding.gpus, gpus);
   const together = command.window === null ? 1 : count;
-  if (quota.leases !== null && holding.leases + together > quota.leases) return overQuota('leases', quota.leases, holding.leases, together);
+  if (quota.leases !== null && holding.leases + together > quota.leases)
+    return overQuota('leases', quota.leases, holding.leases, together);
   return null;
 }
 
@@ -206,7 +241,11 @@ function everFits(world: World, demand: Demand): boolean {
 
 function ensureProject(draft: Draft, command: CreateCommand): void {
   if (draft.world.projects.has(command.projectId)) return;
-  const project = { id: command.projectId, name: command.projectId, quota: { gpus: null, leases: null }, servedSeq: 0 };
+  const project = {
+    id: command.projectId,
+    name: command.projectId,
+    quota: { gpus: null, leases: null },
+    servedSeq: 0,
+  };
   draft.put({ entity: 'project', id: project.id, after: project });
 }
-

@@ -8,16 +8,32 @@ import { schedule } from '../scheduler/pass.ts';
 import { DONE, type Handled } from './handled.ts';
 
 /** From then on nothing lands there; those who hold something there past its beginning are told. */
-export function drainHost(draft: Draft, command: Extract<UserCommand, { readonly type: 'host.drain' }>): Handled {
+export function drainHost(
+  draft: Draft,
+  command: Extract<UserCommand, { readonly type: 'host.drain' }>,
+): Handled {
   const { world, nowMs } = draft;
   const row = world.hosts.get(command.hostId);
   if (row === undefined) return unknownHost(command.hostId);
   if (command.untilMs !== null && command.untilMs <= Math.max(nowMs, command.fromMs)) {
-    return refuse('invalid', 'The drain would end before it begins.', 'Give an --until after --from and after now, or leave it out.', 'until');
+    return refuse(
+      'invalid',
+      'The drain would end before it begins.',
+      'Give an --until after --from and after now, or leave it out.',
+      'until',
+    );
   }
-  const drain = { fromMs: command.fromMs, untilMs: command.untilMs, reason: command.reason, actor: draft.actor };
+  const drain = {
+    fromMs: command.fromMs,
+    untilMs: command.untilMs,
+    reason: command.reason,
+    actor: draft.actor,
+  };
   draft.put({ entity: 'host', id: row.host.id, after: { ...row.host, drain } });
-  const when = { from: formatTime(drain.fromMs), until: drain.untilMs === null ? null : formatTime(drain.untilMs) };
+  const when = {
+    from: formatTime(drain.fromMs),
+    until: drain.untilMs === null ? null : formatTime(drain.untilMs),
+  };
   draft.tell('host.drained', 'host', row.host.id, command.reason, when);
   for (const [leaseId, { claim }] of row.claims) {
     if (claim.untilMs <= drain.fromMs) continue;

@@ -6,36 +6,61 @@ import type { Draft } from '../draft.ts';
 import type { Lease } from '../model/lease.ts';
 import { drainTouches } from '../scheduler/calendar.ts';
 import { forecast } from '../scheduler/forecast.ts';
+import { isOverdrawn } from '../scheduler/free.ts';
 import { freeWith, type HostRow } from '../scheduler/host-row.ts';
 import { anyLater, PROTECTED_DEPTH } from './book.ts';
 import { DONE, type Handled } from './handled.ts';
 import { noSuchLease, wrongState } from './refusals.ts';
 
-export function extendLease(draft: Draft, command: Extract<UserCommand, { readonly type: 'lease.extend' }>): Handled {
+export function extendLease(
+  draft: Draft,
+  command: Extract<UserCommand, { readonly type: 'lease.extend' }>,
+): Handled {
   const { world, nowMs } = draft;
   const lease = world.leases.get(command.leaseId);
   if (lease === undefined) return noSuchLease(command.leaseId);
   if (lease.state.kind !== 'active') return wrongState(lease, 'extended', ['active']);
   const { state } = lease;
   if (command.expiresAtMs <= nowMs) {
-    return refuse('invalid', `The end ${formatTime(command.expiresAtMs)} is in the past.`, 'Give a future time, or return the lease.', 'until');
+    return refuse(
+      'invalid',
+      `The end ${formatTime(command.expiresAtMs)} is in the past.`,
+      'Give a future time, or return the lease.',
+      'until',
+    );
   }
   const furthestMs = nowMs + world.settings.leaseDurationMsMax;
   if (command.expiresAtMs > furthestMs) {
     const most = formatDuration(world.settings.leaseDurationMsMax);
-    return refuse('duration_too_long', `A lease may end at most ${most} from now.`, `Extend to ${formatTime(furthestMs)} or earlier.`, 'until', {
-      limit_s: world.settings.leaseDurationMsMax / 1000,
-      until: formatTime(furthestMs),
-    });
+    return refuse(
+      'duration_too_long',
+      `A lease may end at most ${most} from now.`,
+      `Extend to ${formatTime(furthestMs)} or earlier.`,
+      'until',
+      {
+        limit_s: world.settings.leaseDurationMsMax / 1000,
+        until: formatTime(furthestMs),
+      },
+    );
   }
   const before = forecast(world, nowMs, PROTECTED_DEPTH);
   const mark = draft.mark();
   const previousEndMs = state.expiresAtMs;
-  const event = { type: 'extend', expiresAtMs: command.expiresAtMs, endEstimateMs: world.settings.endEstimateMs } as const;
-  draft.lease(lease.id, event, command.expiresAtMs >= previousEndMs ? 'lease.extended' : 'lease.shortened', null, {
-    from: formatTime(previousEndMs),
-    until: formatTime(command.expiresAtMs),
-  });
+  const event = {
+    type: 'extend',
+    expiresAtMs: command.expiresAtMs,
+    endEstimateMs: world.settings.endEstimateMs,
+  } as const;
+  draft.lease(
+    lease.id,
+    event,
+    command.expiresAtMs >= previousEndMs ? 'lease.extended' : 'lease.shortened',
+    null,
+    {
+      from: formatTime(previousEndMs),
+      until: formatTime(command.expiresAtMs),
+    },
+  );
   if (command.expiresAtMs <= previousEndMs) return DONE;
   const conflict = windowConflict(draft, lease.id);
   if (conflict === null && !anyLater(draft, before)) return DONE;
@@ -44,17 +69,22 @@ export function extendLease(draft: Draft, command: Extract<UserCommand, { readon
 }
 
 /** What else is planned on the host in the time that the lease would now take; null: nothing that it disturbs. */
-function windowConflict(draft: Draft, leaseId: Lease['id']): { readonly atMs: number; readonly what: string } | null {
+function windowConflict(
+  draft: Draft,
+  leaseId: Lease['id'],
+): { readonly atMs: number; readonly what: string } | null {
   const lease = draft.world.leases.get(leaseId);
   if (lease?.state.kind !== 'active') return null;
   const { claim } = lease.state;
   const row = draft.world.hosts.get(claim.hostId);
   if (row === undefined) return null;
   const { drain } = row.host;
-  if (drain !== null && drainTouches(row, claim)) return { atMs: drain.fromMs, what: `host ${row.host.name} is drained from then on (${drain.reason})` };
+  if (drain !== null && drainTouches(row, claim))
+    return { atMs: drain.fromMs, what: `host ${row.host.name} is drained from then on (${drain.reason})` };
   for (const { claim: planned, held } of row.claims.values()) {
     if (held || planned.fromMs >= claim.untilMs) continue;
-    if (overdrawn(row, planned.fromMs)) return { atMs: planned.fromMs, what: 'the time after it is reserved' };
+    if (overdrawn(row, planned.fromMs))
+      return { atMs: planned.fromMs, what: 'the time after it is reserved' };
   }
   return null;
 }
@@ -73,9 +103,7 @@ function overdrawn(row: HostRow, atMs: number): boolean {
     }
     return there;
   });
-  const short = Object.values(free.singles).some((count) => count < 0);
-  const { vcpus, memoryMiB, diskGiB } = free.resources;
-  return twice || short || vcpus < 0 || memoryMiB < 0 || diskGiB < 0;
+  return twice || isOverdrawn(free);
 }
 
 function refuseExtension(
@@ -91,7 +119,10 @@ function refuseExtension(
   const blockedAtMs = conflict?.atMs ?? promised ?? endsAtMs;
   const untilMs = Math.max(endsAtMs, Math.floor((blockedAtMs - endEstimateMs) / 1000) * 1000);
   const why = conflict?.what ?? 'somebody who waits was promised this GPU';
-  const fix = untilMs > endsAtMs ? `It can be extended until ${formatTime(untilMs)}.` : 'It keeps its end; save your work, or shelve it and come back through the queue.';
+  const fix =
+    untilMs > endsAtMs
+      ? `It can be extended until ${formatTime(untilMs)}.`
+      : 'It keeps its end; save your work, or shelve it and come back through the queue.';
   return refuse('promise_conflict', `The lease cannot be extended that far: ${why}.`, fix, 'until', {
     until: formatTime(untilMs),
     lease: lease.id,

@@ -6,7 +6,10 @@ import { DONE, type Handled } from './handled.ts';
 import { noSuchLease } from './refusals.ts';
 
 /** Refused when the lease has moved on since the step was planned, or another call is under way. */
-export function openIntent(draft: Draft, command: Extract<SystemCommand, { readonly type: 'intent.open' }>): Handled {
+export function openIntent(
+  draft: Draft,
+  command: Extract<SystemCommand, { readonly type: 'intent.open' }>,
+): Handled {
   const { world } = draft;
   const { intent } = command;
   const lease = world.leases.get(intent.leaseId);
@@ -18,7 +21,10 @@ export function openIntent(draft: Draft, command: Extract<SystemCommand, { reado
 }
 
 /** Records what the call made, or why it failed; also after the lease has changed meanwhile: facts are never stale. */
-export function closeIntent(draft: Draft, command: Extract<SystemCommand, { readonly type: 'intent.done' }>): Handled {
+export function closeIntent(
+  draft: Draft,
+  command: Extract<SystemCommand, { readonly type: 'intent.done' }>,
+): Handled {
   const { world, nowMs } = draft;
   if (!world.intents.has(command.intentId)) return stale('the intent is closed already');
   draft.put({ entity: 'intent', id: command.intentId, after: null });
@@ -26,7 +32,9 @@ export function closeIntent(draft: Draft, command: Extract<SystemCommand, { read
   const { failure } = command;
   if (failure !== null) {
     const setback = { atMs: nowMs, code: failure.code, message: failure.message, hostId: null };
-    draft.lease(command.leaseId, { type: 'setback', setback }, 'lease.call_failed', failure.message, { code: failure.code });
+    draft.lease(command.leaseId, { type: 'setback', setback }, 'lease.call_failed', failure.message, {
+      code: failure.code,
+    });
   }
   return DONE;
 }

@@ -17,7 +17,9 @@ export function observeInventory(
     const known = world.flavors.get(flavor.id);
     if (known !== undefined && deepEqual(known, flavor)) continue;
     draft.put({ entity: 'flavor', id: flavor.id, after: flavor });
-    draft.tell(known === undefined ? 'flavor.appeared' : 'flavor.changed', 'flavor', flavor.id, null, { name: flavor.name });
+    draft.tell(known === undefined ? 'flavor.appeared' : 'flavor.changed', 'flavor', flavor.id, null, {
+      name: flavor.name,
+    });
   }
   for (const flavor of world.flavors.values()) {
     if (flavor.providerId !== command.providerId || seenFlavors.has(flavor.id)) continue;
@@ -36,8 +38,14 @@ export function observeInventory(
       draft.tell('host.vanished', 'host', row.host.id, null, { name: row.host.name });
     } else if (row.host.status.kind !== 'missing') {
       // Leases lie on it: it stays in the books, closed, until they are gone.
-      draft.put({ entity: 'host', id: row.host.id, after: { ...row.host, status: { kind: 'missing', sinceMs: nowMs } } });
-      draft.tell('host.missing', 'host', row.host.id, 'its provider lists it no longer', { leases: row.claims.size });
+      draft.put({
+        entity: 'host',
+        id: row.host.id,
+        after: { ...row.host, status: { kind: 'missing', sinceMs: nowMs } },
+      });
+      draft.tell('host.missing', 'host', row.host.id, 'its provider lists it no longer', {
+        leases: row.claims.size,
+      });
     }
   }
   if (draft.changes.length > 0) schedule(draft);
@@ -47,7 +55,8 @@ export function observeInventory(
 function observeHost(draft: Draft, observed: ObservedHost): void {
   const known = draft.world.hosts.get(observed.id)?.host;
   // The time since which it is down is when it was first seen so.
-  const status = known?.status.kind === 'down' && observed.status.kind === 'down' ? known.status : observed.status;
+  const status =
+    known?.status.kind === 'down' && observed.status.kind === 'down' ? known.status : observed.status;
   const after: Host = { ...observed, status, drain: known?.drain ?? null };
   if (known !== undefined && deepEqual(known, after)) return;
   draft.put({ entity: 'host', id: after.id, after });

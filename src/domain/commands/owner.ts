@@ -54,29 +54,65 @@ export function unshelveLease(
   const longestMs = world.settings.leaseDurationMsMax;
   if (durationMs > longestMs) {
     const most = formatDuration(longestMs);
-    return refuse('duration_too_long', `A lease can last ${most} at most.`, `Ask for ${most} or less.`, 'duration', {
-      limit_s: longestMs / 1000,
-    });
+    return refuse(
+      'duration_too_long',
+      `A lease can last ${most} at most.`,
+      `Ask for ${most} or less.`,
+      'duration',
+      {
+        limit_s: longestMs / 1000,
+      },
+    );
   }
   const queueSeq = world.control.queueSeq + 1;
   draft.put({ entity: 'control', id: 'control', after: { ...world.control, queueSeq } });
   const { waitUntilMs } = command;
-  draft.lease(lease.id, { type: 'unshelve', queueSeq, waitUntilMs, durationMs }, 'lease.unshelve_requested', null, {
-    duration_s: durationMs / 1000,
-  });
+  draft.lease(
+    lease.id,
+    { type: 'unshelve', queueSeq, waitUntilMs, durationMs },
+    'lease.unshelve_requested',
+    null,
+    {
+      duration_s: durationMs / 1000,
+    },
+  );
   scheduleNewcomer(draft, lease.id);
   return DONE;
 }
 
 /** Takes a machine that carries a Berth tag, or that somebody started outside, into the books as an active lease. */
-export function adoptLease(draft: Draft, command: Extract<UserCommand, { readonly type: 'lease.adopt' }>): Handled {
+export function adoptLease(
+  draft: Draft,
+  command: Extract<UserCommand, { readonly type: 'lease.adopt' }>,
+): Handled {
   const { world, nowMs } = draft;
   const flavor = world.flavors.get(command.flavorId);
-  if (flavor === undefined) return refuse('flavor_unknown', `There is no flavor '${command.flavorId}'.`, 'See `berth flavor list`.', 'flavor_id');
+  if (flavor === undefined)
+    return refuse(
+      'flavor_unknown',
+      `There is no flavor '${command.flavorId}'.`,
+      'See `berth flavor list`.',
+      'flavor_id',
+    );
   const row = world.hosts.get(command.hostId);
-  if (row === undefined) return refuse('host_unknown', `There is no host '${command.hostId}'.`, 'See `berth host list`.', 'host_id');
-  const holder = [...world.leases.values()].find((lease) => lease.id === command.leaseId || lease.refs.serverId === command.refs.serverId);
-  if (holder !== undefined) return refuse('already_exists', `It belongs to lease ${holder.id} already.`, 'Nothing to do.', 'server_id', { lease: holder.id });
+  if (row === undefined)
+    return refuse(
+      'host_unknown',
+      `There is no host '${command.hostId}'.`,
+      'See `berth host list`.',
+      'host_id',
+    );
+  const holder = [...world.leases.values()].find(
+    (lease) => lease.id === command.leaseId || lease.refs.serverId === command.refs.serverId,
+  );
+  if (holder !== undefined)
+    return refuse(
+      'already_exists',
+      `It belongs to lease ${holder.id} already.`,
+      'Nothing to do.',
+      'server_id',
+      { lease: holder.id },
+    );
   const expiresAtMs = nowMs + command.durationMs;
   const demand = demandOf(flavor, null);
   const untilMs = expiresAtMs + world.settings.endEstimateMs;
@@ -111,12 +147,22 @@ export function adoptLease(draft: Draft, command: Extract<UserCommand, { readonl
       warnedMs: null,
     },
   };
-  draft.addLease(lease, 'lease.adopted', { host: row.host.name, until: formatTime(expiresAtMs), length: formatDuration(command.durationMs), gpus: totalDevices(demand.devices) });
+  draft.addLease(lease, 'lease.adopted', {
+    host: row.host.name,
+    until: formatTime(expiresAtMs),
+    length: formatDuration(command.durationMs),
+    gpus: totalDevices(demand.devices),
+  });
   return { kind: 'reply', reply: { kind: 'leases', leaseIds: [lease.id] } };
 }
 
 /** The claim of something that is there already: a fact, not a grant. */
-function observedClaim(row: HostRow, demand: Lease['request']['demand'], fromMs: number, untilMs: number): Claim {
+function observedClaim(
+  row: HostRow,
+  demand: Lease['request']['demand'],
+  fromMs: number,
+  untilMs: number,
+): Claim {
   const base = { hostId: row.host.id, resources: demand.resources, devices: demand.devices, fromMs, untilMs };
   if (row.host.claimKind === 'slot') return { kind: 'slot', ...base, provisional: false };
   const present = [...row.claims.values()].map((entry) => entry.claim);

@@ -5,6 +5,8 @@ import type { StepFailure, SystemCommand } from '../command.ts';
 import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
 import type { Lease, ProviderRefs } from '../model/lease.ts';
+import { fits, isOverdrawn } from '../scheduler/free.ts';
+import type { HostRow } from '../scheduler/host-row.ts';
 import { schedule } from '../scheduler/pass.ts';
 import { claimOf } from '../world.ts';
 import { DONE, type Handled } from './handled.ts';
@@ -20,14 +22,19 @@ export function leaseRefs(draft: Draft, leaseId: LeaseId, refs: Partial<Provider
 
 export function leaseProgress(draft: Draft, command: Reported<'lease.progress'>): Handled {
   const { progress } = command;
-  return tookPlace(draft.lease(command.leaseId, { type: 'progress', progress }, 'lease.progressed', null, { progress }));
+  return tookPlace(
+    draft.lease(command.leaseId, { type: 'progress', progress }, 'lease.progressed', null, { progress }),
+  );
 }
 
 export function leaseReady(draft: Draft, command: Reported<'lease.ready'>): Handled {
   const { world } = draft;
   const { connection } = command;
   const event = { type: 'ready', connection, endEstimateMs: world.settings.endEstimateMs } as const;
-  const ready = draft.lease(command.leaseId, event, 'lease.activated', null, { host: connection.host, port: connection.port });
+  const ready = draft.lease(command.leaseId, event, 'lease.activated', null, {
+    host: connection.host,
+    port: connection.port,
+  });
   // The end is known better now: the promise to the head of the queue may have become earlier.
   if (ready) schedule(draft);
   return tookPlace(ready);
@@ -51,11 +58,18 @@ export function startFailed(draft: Draft, lease: Lease, failure: StepFailure): H
     schedule(draft);
     return DONE;
   }
-  const tries = lease.setbacks.filter((past) => past.hostId !== null || past.code === failure.code).length + 1;
+  const tries =
+    lease.setbacks.filter((past) => past.hostId !== null || past.code === failure.code).length + 1;
   if (failure.next === 'final' || tries >= START_TRIES_MAX) {
-    draft.lease(lease.id, { type: 'fail', cause: failure.message }, 'lease.start_failed', failure.message, { code: failure.code, tries });
+    draft.lease(lease.id, { type: 'fail', cause: failure.message }, 'lease.start_failed', failure.message, {
+      code: failure.code,
+      tries,
+    });
   } else if (failure.next === 'other_host') {
-    draft.lease(lease.id, { type: 'retryElsewhere' }, 'lease.start_retried', failure.message, { code: failure.code, tries });
+    draft.lease(lease.id, { type: 'retryElsewhere' }, 'lease.start_retried', failure.message, {
+      code: failure.code,
+      tries,
+    });
   }
   schedule(draft);
   return DONE;
@@ -73,7 +87,8 @@ export function leaseGone(draft: Draft, leaseId: LeaseId): Handled {
   const lease = draft.world.leases.get(leaseId);
   if (lease?.state.kind !== 'ending') return stale();
   const { then } = lease.state;
-  const reason = then.kind === 'end' ? (then.cause ?? then.reason) : 'its remains are cleared, it waits again';
+  const reason =
+    then.kind === 'end' ? (then.cause ?? then.reason) : 'its remains are cleared, it waits again';
   draft.lease(leaseId, { type: 'gone' }, then.kind === 'end' ? 'lease.ended' : 'lease.requeued', reason);
   schedule(draft);
   return DONE;
@@ -84,7 +99,12 @@ export function leaseLost(draft: Draft, command: Reported<'lease.lost'>): Handle
   const claim = lease === undefined ? null : claimOf(lease);
   const hostStatus = claim === null ? undefined : draft.world.hosts.get(claim.hostId)?.host.status.kind;
   const reason = hostStatus === 'down' || hostStatus === 'missing' ? 'host_lost' : 'failed';
-  const lost = draft.lease(command.leaseId, { type: 'lost', reason, cause: command.cause }, 'lease.lost', command.cause);
+  const lost = draft.lease(
+    command.leaseId,
+    { type: 'lost', reason, cause: command.cause },
+    'lease.lost',
+    command.cause,
+  );
   if (lost) schedule(draft);
   return tookPlace(lost);
 }
@@ -105,8 +125,30 @@ export function leaseLocated(draft: Draft, command: Reported<'lease.located'>): 
     null,
     { host: row.host.name, from: hostName(draft, claim.hostId) },
   );
-  if (located && moved) schedule(draft);
+  if (located && moved) {
+    makeRoom(draft, row, claim.hostId);
+    schedule(draft);
+  }
   return tookPlace(located);
+}
+
+/**
+ * Nova has put a server where another, not yet seen one was booked: that one must then be where the first was booked,
+ * or else the vacated place would be given away a second time. Only provisional claims are moved.
+ */
+function makeRoom(draft: Draft, row: HostRow, vacatedHostId: HostId): void {
+  const { world } = draft;
+  const vacated = world.hosts.get(vacatedHostId);
+  if (vacated === undefined) return;
+  for (const [leaseId, { claim }] of [...row.claims]) {
+    if (!isOverdrawn(row.free)) return;
+    if (claim.kind !== 'slot' || !claim.provisional || !fits(vacated.free, claim)) continue;
+    const event = { type: 'relocate', claim: { ...claim, hostId: vacatedHostId } } as const;
+    draft.lease(leaseId, event, 'lease.rebooked', 'the cloud has used its place for another lease', {
+      host: vacated.host.name,
+      from: row.host.name,
+    });
+  }
 }
 
 export function leaseReachability(draft: Draft, command: Reported<'lease.reachability'>): Handled {

@@ -3,10 +3,18 @@ import { refuse } from '../decision.ts';
 import type { Lease, LeaseStateKind } from '../model/lease.ts';
 
 export function noSuchLease(id: string): ReturnType<typeof refuse> {
-  return refuse('not_found', `There is no lease ${id}.`, 'See `berth lease list`; ended leases are listed with --ended.');
+  return refuse(
+    'not_found',
+    `There is no lease ${id}.`,
+    'See `berth lease list`; ended leases are listed with --ended.',
+  );
 }
 
-export function wrongState(lease: Lease, done: string, needed: readonly LeaseStateKind[]): ReturnType<typeof refuse> {
+export function wrongState(
+  lease: Lease,
+  done: string,
+  needed: readonly LeaseStateKind[],
+): ReturnType<typeof refuse> {
   return refuse(
     'invalid_state',
     `Lease ${lease.id} is ${lease.state.kind}; only one that is ${needed.join(' or ')} can be ${done}.`,

@@ -44,7 +44,12 @@ function leaseDue(draft: Draft, lease: Lease): boolean {
       return startsPaused(draft) ? false : beginWindow(draft, lease);
     case 'queued': {
       if (state.waitUntilMs !== null && state.waitUntilMs <= nowMs) {
-        return draft.lease(lease.id, { type: 'waitedOut' }, 'lease.wait_timed_out', 'nothing became free within the time it was to wait');
+        return draft.lease(
+          lease.id,
+          { type: 'waitedOut' },
+          'lease.wait_timed_out',
+          'nothing became free within the time it was to wait',
+        );
       }
       const forgivenMs = forgivenAt(lease, world.settings);
       if (forgivenMs === null || forgivenMs > nowMs) return false;
@@ -53,7 +58,11 @@ function leaseDue(draft: Draft, lease: Lease): boolean {
     case 'starting': {
       if (world.control.freeze !== null || world.control.mode.kind === 'observe') return false;
       const waited = formatDuration(world.settings.startTimeoutMs);
-      startFailed(draft, lease, { code: 'start_timed_out', message: `it was not ready after ${waited}`, next: 'other_host' });
+      startFailed(draft, lease, {
+        code: 'start_timed_out',
+        message: `it was not ready after ${waited}`,
+        next: 'other_host',
+      });
       return true;
     }
     case 'active':
@@ -66,7 +75,11 @@ function leaseDue(draft: Draft, lease: Lease): boolean {
   }
 }
 
-function activeDue(draft: Draft, lease: Lease, state: Extract<Lease['state'], { readonly kind: 'active' }>): boolean {
+function activeDue(
+  draft: Draft,
+  lease: Lease,
+  state: Extract<Lease['state'], { readonly kind: 'active' }>,
+): boolean {
   const { world, nowMs } = draft;
   if (state.expiresAtMs > nowMs) {
     const lengthMs = state.expiresAtMs - state.sinceMs;
@@ -75,9 +88,15 @@ function activeDue(draft: Draft, lease: Lease, state: Extract<Lease['state'], { 
     const left = formatDuration(state.expiresAtMs - nowMs);
     const then = lease.request.atEnd === 'shelve' ? 'shelved; only its root disk is kept' : 'deleted';
     const reason = `in ${left} the machine is ${then}`;
-    return draft.lease(lease.id, { type: 'warn', beforeMs: state.expiresAtMs - warnAtMs }, 'lease.end_announced', reason, {
-      expires_at: formatTime(state.expiresAtMs),
-    });
+    return draft.lease(
+      lease.id,
+      { type: 'warn', beforeMs: state.expiresAtMs - warnAtMs },
+      'lease.end_announced',
+      reason,
+      {
+        expires_at: formatTime(state.expiresAtMs),
+      },
+    );
   }
   const { freeze, clockDoubt, mode } = world.control;
   if (freeze !== null || clockDoubt !== null || mode.kind === 'observe') return false;
@@ -105,7 +124,10 @@ function beginWindow(draft: Draft, lease: Lease): boolean {
     return true;
   }
   const host = world.hosts.get(bookedHostId)?.host;
-  const why = host === undefined || host.status.kind !== 'up' ? 'its host is not available' : `host ${host.name} is not free yet`;
+  const why =
+    host === undefined || host.status.kind !== 'up'
+      ? 'its host is not available'
+      : `host ${host.name} is not free yet`;
   draft.events.push({
     type: 'lease.window_late',
     entity: 'lease',

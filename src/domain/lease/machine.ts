@@ -39,7 +39,12 @@ export type LeaseEvent =
   | { readonly type: 'release' }
   | { readonly type: 'shelve' }
   | { readonly type: 'offloaded' }
-  | { readonly type: 'unshelve'; readonly queueSeq: number; readonly waitUntilMs: number | null; readonly durationMs: number }
+  | {
+      readonly type: 'unshelve';
+      readonly queueSeq: number;
+      readonly waitUntilMs: number | null;
+      readonly durationMs: number;
+    }
   /** Nothing of it exists outside any more. */
   | { readonly type: 'gone' }
   /** Its machine vanished without our doing. */
@@ -73,7 +78,8 @@ function besideState(lease: Lease, event: LeaseEvent, nowMs: number): Lease | nu
       if (state.kind === 'ended') return null;
       return { ...lease, generation, setbacks: [...lease.setbacks, event.setback].slice(-SETBACKS_MAX) };
     case 'forgive': {
-      if (!lease.setbacks.some((setback) => setback.hostId !== null && setback.atMs <= event.beforeMs)) return null;
+      if (!lease.setbacks.some((setback) => setback.hostId !== null && setback.atMs <= event.beforeMs))
+        return null;
       const forgive = (setback: Setback): Setback =>
         setback.atMs <= event.beforeMs ? { ...setback, hostId: null } : setback;
       return { ...lease, generation, setbacks: lease.setbacks.map(forgive) };
@@ -121,7 +127,12 @@ function nextState(lease: Lease, event: LeaseEvent, nowMs: number): LeaseState |
 
 type StateOf<K extends LeaseState['kind']> = Extract<LeaseState, { readonly kind: K }>;
 
-function fromQueued(lease: Lease, state: StateOf<'queued'>, event: LeaseEvent, nowMs: number): LeaseState | null {
+function fromQueued(
+  lease: Lease,
+  state: StateOf<'queued'>,
+  event: LeaseEvent,
+  nowMs: number,
+): LeaseState | null {
   switch (event.type) {
     case 'grant':
       return {
@@ -142,7 +153,9 @@ function fromQueued(lease: Lease, state: StateOf<'queued'>, event: LeaseEvent, n
     case 'release':
       return hasRemains(lease.refs) ? ending(nowMs, null, 'released', null) : ended(nowMs, 'cancelled', null);
     case 'fail':
-      return hasRemains(lease.refs) ? ending(nowMs, null, 'failed', event.cause) : ended(nowMs, 'failed', event.cause);
+      return hasRemains(lease.refs)
+        ? ending(nowMs, null, 'failed', event.cause)
+        : ended(nowMs, 'failed', event.cause);
     case 'lost':
       return state.comeback ? ending(nowMs, null, event.reason, event.cause) : null;
     default:
@@ -167,7 +180,12 @@ function fromStarting(state: StateOf<'starting'>, event: LeaseEvent, nowMs: numb
     case 'retryElsewhere':
       // A machine that was to come back from the shelf is never deleted for a failed try: its disk is on it.
       if (state.comeback) return { kind: 'shelving', sinceMs: nowMs, claim: state.claim, reason: 'asked' };
-      return { kind: 'ending', sinceMs: nowMs, claim: state.claim, then: { kind: 'requeue', queueSeq: state.queueSeq } };
+      return {
+        kind: 'ending',
+        sinceMs: nowMs,
+        claim: state.claim,
+        then: { kind: 'requeue', queueSeq: state.queueSeq },
+      };
     case 'fail':
       if (state.comeback) return { kind: 'shelving', sinceMs: nowMs, claim: state.claim, reason: 'asked' };
       return ending(nowMs, state.claim, 'failed', event.cause);
@@ -178,7 +196,12 @@ function fromStarting(state: StateOf<'starting'>, event: LeaseEvent, nowMs: numb
       return ending(nowMs, state.claim, 'released', null);
     case 'lost':
       if (state.comeback) return ending(nowMs, state.claim, event.reason, event.cause);
-      return { kind: 'ending', sinceMs: nowMs, claim: state.claim, then: { kind: 'requeue', queueSeq: state.queueSeq } };
+      return {
+        kind: 'ending',
+        sinceMs: nowMs,
+        claim: state.claim,
+        then: { kind: 'requeue', queueSeq: state.queueSeq },
+      };
     case 'relocate':
       return { ...state, claim: event.claim };
     default:
@@ -186,7 +209,12 @@ function fromStarting(state: StateOf<'starting'>, event: LeaseEvent, nowMs: numb
   }
 }
 
-function fromActive(lease: Lease, state: StateOf<'active'>, event: LeaseEvent, nowMs: number): LeaseState | null {
+function fromActive(
+  lease: Lease,
+  state: StateOf<'active'>,
+  event: LeaseEvent,
+  nowMs: number,
+): LeaseState | null {
   switch (event.type) {
     case 'extend':
       return {
@@ -200,7 +228,8 @@ function fromActive(lease: Lease, state: StateOf<'active'>, event: LeaseEvent, n
       return { ...state, warnedMs: event.beforeMs };
     case 'expire':
       // Without a server there is no disk to keep: declared hosts are just handed back.
-      if (lease.request.atEnd === 'delete' || lease.refs.serverId === null) return ending(nowMs, state.claim, 'expired', null);
+      if (lease.request.atEnd === 'delete' || lease.refs.serverId === null)
+        return ending(nowMs, state.claim, 'expired', null);
       return { kind: 'shelving', sinceMs: nowMs, claim: state.claim, reason: 'expired' };
     case 'shelve':
       if (lease.refs.serverId === null) return null;
@@ -251,9 +280,22 @@ function enter(lease: Lease, state: LeaseState, event: LeaseEvent, nowMs: number
   let entered = state;
   if (state.kind === 'active' && event.type === 'ready') {
     const expiresAtMs = nowMs + request.durationMs;
-    entered = { ...state, expiresAtMs, claim: { ...state.claim, untilMs: expiresAtMs + event.endEstimateMs } };
+    entered = {
+      ...state,
+      expiresAtMs,
+      claim: { ...state.claim, untilMs: expiresAtMs + event.endEstimateMs },
+    };
   }
-  return { ...lease, generation: lease.generation + 1, request, refs, unreachableSinceMs, usedDeviceMs, claimedAtMs, state: entered };
+  return {
+    ...lease,
+    generation: lease.generation + 1,
+    request,
+    refs,
+    unreachableSinceMs,
+    usedDeviceMs,
+    claimedAtMs,
+    state: entered,
+  };
 }
 
 /** The claim that is on the hardware in this state. */

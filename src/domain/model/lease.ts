@@ -1,4 +1,12 @@
-import type { FlavorId, HostId, IntentId, LeaseId, ProjectId, ProviderId, ReservationId } from '../../base/ids.ts';
+import type {
+  FlavorId,
+  HostId,
+  IntentId,
+  LeaseId,
+  ProjectId,
+  ProviderId,
+  ReservationId,
+} from '../../base/ids.ts';
 import type { Claim } from './claim.ts';
 import type { DeviceCounts, Resources } from './host.ts';
 
@@ -53,7 +61,14 @@ export interface StartPromise {
   readonly startMs: number;
 }
 
-export type EndReason = 'released' | 'expired' | 'wait_timed_out' | 'cancelled' | 'failed' | 'host_lost' | 'preempted';
+export type EndReason =
+  | 'released'
+  | 'expired'
+  | 'wait_timed_out'
+  | 'cancelled'
+  | 'failed'
+  | 'host_lost'
+  | 'preempted';
 
 /** The outside call that was decided and recorded before it is made. At most one per lease is open. */
 export interface Intent {
@@ -114,7 +129,12 @@ export type LeaseState =
       readonly warnedMs: number | null;
     }
   /** On its way to the shelf; the devices are still claimed. `since` of the order, whoever gave it. */
-  | { readonly kind: 'shelving'; readonly sinceMs: number; readonly claim: Claim; readonly reason: 'expired' | 'asked' }
+  | {
+      readonly kind: 'shelving';
+      readonly sinceMs: number;
+      readonly claim: Claim;
+      readonly reason: 'expired' | 'asked';
+    }
   /** The disk is kept, no device is held. */
   | { readonly kind: 'shelved'; readonly sinceMs: number }
   /**
@@ -130,7 +150,12 @@ export type LeaseState =
         | { readonly kind: 'end'; readonly reason: EndReason; readonly cause: string | null }
         | { readonly kind: 'requeue'; readonly queueSeq: number };
     }
-  | { readonly kind: 'ended'; readonly atMs: number; readonly reason: EndReason; readonly cause: string | null };
+  | {
+      readonly kind: 'ended';
+      readonly atMs: number;
+      readonly reason: EndReason;
+      readonly cause: string | null;
+    };
 
 export type LeaseStateKind = LeaseState['kind'];
 export type StartProgress = 'waiting' | 'network' | 'building' | 'address' | 'checking';

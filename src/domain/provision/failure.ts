@@ -16,9 +16,9 @@ export type CallFailureCode =
   | 'unsupported';
 
 /**
- * What a failed call means for the lease. Only a `create…` can make the start hopeless: the cloud said no to what
- * the borrower asked for. Everything that takes away or changes is repeated until it works: an operator is told by a
- * finding, and a lease never stays held because we gave up.
+ * What a failed call means for the lease. Only a `create…` can make the start hopeless: the cloud said no to
+ * what the borrower asked for. Everything that takes away or changes is repeated until it works: an operator
+ * is told by a finding, and a lease never stays held because we gave up.
  */
 export function stepFailure(step: StepKind, code: CallFailureCode, message: string): StepFailure {
   return { code: `cloud_${code}`, message, next: next(step, code) };

@@ -1,8 +1,9 @@
 import type { PortSeen, ServerSeen, Sighting } from './sighting.ts';
 
 /**
- * The server that counts for the lease: the one that the port is plugged into, else one that runs, else the oldest.
- * null: there is none. Where its id differs from the lease's refs (a reply was lost), this one is to be recorded.
+ * The server that counts for the lease: the one that the port is plugged into, else one that runs, else the
+ * oldest. null: there is none. Where its id differs from the lease's refs (a reply was lost), this one is to
+ * be recorded.
  */
 export function keeperOf({ servers, port }: Sighting): ServerSeen | null {
   return ranked(servers, port)[0] ?? null;
@@ -15,15 +16,16 @@ export type Losers =
   | { readonly kind: 'unclear' };
 
 /**
- * Of several servers for one lease, only one got the port; the others never ran, go to ERROR, and are removed. Until it
- * is clear which one that is, nothing is deleted; and a server that did run is left alone: it has somebody's data.
+ * Of several servers for one lease, only one got the port; the others never ran, go to ERROR, and are
+ * removed. Until it is clear which one that is, nothing is deleted; and a server that did run is left alone:
+ * it has somebody's data.
  */
 export function losersOf(sighting: Sighting): Losers {
   const [keeper, ...others] = ranked(sighting.servers, sighting.port);
   if (keeper === undefined) return { kind: 'none' };
   const losers = others.filter(({ status }) => status === 'ERROR' || status === 'BUILD');
   if (losers.length === 0) return { kind: 'none' };
-  const settled = sighting.port?.serverId === keeper.id || keeper.status !== 'BUILD';
+  const settled = sighting.port?.serverId === keeper.id || keeper.status === 'ACTIVE';
   const loser = losers.find((server) => !isBeingDeleted(server) && (settled || server.status === 'ERROR'));
   return loser === undefined ? { kind: 'unclear' } : { kind: 'remove', server: loser };
 }

@@ -5,9 +5,19 @@ import type { Lease } from '../model/lease.ts';
 import { BERTH, leaseIn, STATES } from './provision.fixtures.ts';
 import { keeperOf } from './keeper.ts';
 import { plan, type Plan, type PlanInput } from './plan.ts';
-import { SERVER_STATUSES, type Goal, type ServerSeen, type Sighting, type Step } from './sighting.ts';
+import {
+  SERVER_STATUSES,
+  type Goal,
+  type ServerSeen,
+  type ServerStatus,
+  type Sighting,
+  type Step,
+} from './sighting.ts';
 
-/** Most outside calls that any start needs: two strays cleaned up, everything built or taken away, replies lost. */
+/**
+ * Most outside calls that any start needs: two strays cleaned up, everything built or taken away, replies
+ * lost.
+ */
 const STEPS_MAX = 20;
 const CALL_TIMEOUT_MS = 60_000;
 /** One look at the cloud to the next. */
@@ -21,6 +31,8 @@ const start = fc.record({
   servers: fc.array(fc.record({ status: fc.constantFrom(...SERVER_STATUSES), taskState }), { maxLength: 3 }),
   floatingIp: fc.constantFrom('none', 'attached', 'astray'),
   wantsFloatingIp: fc.boolean(),
+  /** A call without an answer, left by whoever looked after the lease before. */
+  unanswered: fc.constantFrom(null, 'createPort', 'createServer', 'createFloatingIp'),
   seed: fc.integer(),
   faults: fc.boolean(),
 });
@@ -32,7 +44,8 @@ test('plan brings every situation to its goal or to a verdict in few steps, with
       const run = follow(from);
       expect(run.steps.length, run.steps.join(' ')).toBeLessThanOrEqual(STEPS_MAX);
       expect(run.madeRunningMax, run.steps.join(' ')).toBeLessThanOrEqual(1);
-      if (run.verdict.kind === 'done') expect(isReached(from, run.cloud)).toBe(true);
+      expect(run.cloud.strays, run.steps.join(' ')).toBe(0);
+      if (run.verdict.kind === 'done') expect(isReached(from, run.cloud), run.steps.join(' ')).toBe(true);
       else expect(['failed', 'lost', 'shelvedOutside', 'wait']).toContain(run.verdict.kind);
       // Only somebody else can end what plan does not touch; everything else must not wait for ever.
       if (run.verdict.kind === 'wait')
@@ -47,6 +60,8 @@ interface Cloud {
   servers: ServerSeen[];
   floatingIp: { portId: string | null } | null;
   made: number;
+  /** Ports and floating IPs that were made beside one that was there: nobody would ever find them. */
+  strays: number;
   /** Calls whose answer was lost and that take effect later, as long as their time-out allows. */
   late: { atMs: number; step: Step }[];
 }
@@ -58,10 +73,12 @@ function follow(from: Start): { verdict: Plan; steps: string[]; cloud: Cloud; ma
   const steps: string[] = [];
   let nowMs = 0;
   let madeRunningMax = 0;
-  let openIntent: PlanInput['openIntent'] = null;
+  let openIntent = unansweredAt(from, cloud, prng);
   let unshelveSentAtMs: number | null = null;
   let verdict: Plan = { kind: 'done' };
   for (let round = 0; round < ROUNDS_MAX; round++, nowMs += POLL_MS) {
+    for (const call of cloud.late.filter(({ atMs }) => atMs <= nowMs)) perform(cloud, call.step);
+    cloud.late = cloud.late.filter(({ atMs }) => atMs > nowMs);
     const sighting = sightingOf(cloud);
     const lease = leaseOf(from, keeperOf(sighting));
     const { wantsFloatingIp } = from;
@@ -88,12 +105,21 @@ function follow(from: Start): { verdict: Plan; steps: string[]; cloud: Cloud; ma
       openIntent = lost ? { step: verdict.step.kind, openedAtMs: nowMs, timeoutMs: CALL_TIMEOUT_MS } : null;
       if (verdict.step.kind === 'unshelve' && !lost) unshelveSentAtMs = nowMs;
     }
-    for (const call of cloud.late.filter(({ atMs }) => atMs <= nowMs)) perform(cloud, call.step);
-    cloud.late = cloud.late.filter(({ atMs }) => atMs > nowMs);
     advance(cloud, prng, from.faults);
     madeRunningMax = Math.max(madeRunningMax, madeRunning(cloud));
   }
+  for (const call of cloud.late) perform(cloud, call.step);
   return { verdict, steps, cloud, madeRunningMax };
+}
+
+function unansweredAt({ situation, unanswered }: Start, cloud: Cloud, prng: Prng): PlanInput['openIntent'] {
+  const mayBeOut = situation === 'starting' || situation === 'ending';
+  if (unanswered === null || !mayBeOut || cloud.servers.some(isLeft)) return null;
+  const isMade = { createPort: cloud.port, createServer: null, createFloatingIp: cloud.floatingIp }[
+    unanswered
+  ];
+  if (isMade === null) cloud.late.push({ atMs: prng.below(CALL_TIMEOUT_MS), step: { kind: unanswered } });
+  return { step: unanswered, openedAtMs: 0, timeoutMs: CALL_TIMEOUT_MS };
 }
 
 function leaseOf(from: Start, keeper: ServerSeen | null): Lease {
@@ -122,6 +148,7 @@ function cloudOf(from: Start): Cloud {
     servers,
     floatingIp: from.floatingIp === 'none' ? null : { portId: attached ? 'port' : null },
     made: 0,
+    strays: 0,
     late: [],
   };
 }
@@ -160,14 +187,18 @@ function sightingOf(cloud: Cloud): Sighting {
 function perform(cloud: Cloud, step: Step): void {
   switch (step.kind) {
     case 'createPort':
-      cloud.port = { serverId: null };
+      if (cloud.port !== null) cloud.strays += 1;
+      else cloud.port = { serverId: null };
       break;
     case 'createServer':
+      if (cloud.port === null) break;
       cloud.made += 1;
       cloud.servers.push(newServer(`made${cloud.made}`, 'BUILD', 'scheduling'));
       break;
     case 'createFloatingIp':
-      cloud.floatingIp = { portId: cloud.port === null ? null : 'port' };
+      if (cloud.port === null) break;
+      if (cloud.floatingIp !== null) cloud.strays += 1;
+      else cloud.floatingIp = { portId: 'port' };
       break;
     case 'deleteFloatingIp':
       cloud.floatingIp = null;
@@ -196,28 +227,28 @@ function perform(cloud: Cloud, step: Step): void {
 /** What the cloud does by itself between two looks. */
 function advance(cloud: Cloud, prng: Prng, faults: boolean): void {
   const servers = cloud.servers;
-  for (const server of servers) {
+  for (const { id, status, taskState: task } of servers) {
     if (prng.chance(0.3)) continue;
     const refused = faults && prng.chance(0.2);
-    if (server.taskState === 'deleting') remove(cloud, server.id);
-    else if (server.taskState === 'shelving')
-      update(cloud, server.id, { status: 'SHELVED', taskState: null });
-    else if (server.taskState === 'shelving_offloading') offload(cloud, server.id);
-    else if (server.taskState === 'unshelving')
-      update(cloud, server.id, { taskState: null, ...(refused ? {} : { status: 'ACTIVE' }) });
-    else if (server.status === 'BUILD') build(cloud, server.id, refused);
+    if (task === 'deleting') remove(cloud, id);
+    else if (status === 'BUILD') build(cloud, id, refused);
+    else if (status === 'ERROR' || status === 'DELETED' || task === null)
+      update(cloud, id, { taskState: null });
+    else update(cloud, id, { taskState: null, ...(refused ? {} : { status: STATUS_AFTER[task] ?? status }) });
   }
 }
+
+const STATUS_AFTER: Readonly<Partial<Record<string, ServerStatus>>> = {
+  shelving: 'SHELVED',
+  shelving_offloading: 'SHELVED_OFFLOADED',
+  unshelving: 'ACTIVE',
+};
 
 function build(cloud: Cloud, id: string, refused: boolean): void {
   const free = cloud.port !== null && (cloud.port.serverId === null || cloud.port.serverId === id);
   if (!free || refused) return update(cloud, id, { status: 'ERROR', taskState: null });
   cloud.port = { serverId: id };
   return update(cloud, id, { status: 'ACTIVE', taskState: null });
-}
-
-function offload(cloud: Cloud, id: string): void {
-  update(cloud, id, { status: 'SHELVED_OFFLOADED', taskState: null });
 }
 
 function remove(cloud: Cloud, id: string): void {

@@ -13,7 +13,10 @@ const GOALS: Readonly<Record<Situation, Goal>> = {
   ending: 'gone',
 };
 
-/** Columns: no port | free port | port plugged into the server; each without and with the floating IP on the port. */
+/**
+ * Columns: no port | free port | port plugged into the server; each without and with the floating IP on the
+ * port.
+ */
 type Row = readonly [string, string, string, string, string, string];
 const same = (cell: string): Row => [cell, cell, cell, cell, cell, cell];
 
@@ -116,6 +119,17 @@ describe('plan', () => {
     const openIntent = { step: 'createServer', openedAtMs: 1000, timeoutMs: 60_000 };
     expect(label(planFor('ending', port, { openIntent, nowMs: 2000 }))).toBe('wait');
     expect(label(planFor('ending', port, { openIntent, nowMs: 61_000 }))).toBe('deletePort');
+  });
+
+  test('does not take a deleted server for the effect of a creation that is still out', () => {
+    const deleted = {
+      port: portSeen(null),
+      servers: [serverSeen('s1', 'DELETED')],
+      floatingIp: null,
+      dateMs: null,
+    };
+    const openIntent = { step: 'createServer', openedAtMs: 1000, timeoutMs: 60_000 };
+    expect(label(planFor('starting', deleted, { openIntent, nowMs: 2000 }))).toBe('wait');
   });
 
   test('goes on as soon as the effect of a lost call is seen', () => {

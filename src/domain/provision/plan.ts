@@ -1,10 +1,11 @@
 /**
- * Decides the next outside step of one lease: goal and sighting in, one step (or the verdict) out. Level-triggered:
- * nothing is remembered between calls but the lease itself, so a crash between any two steps costs nothing.
- * It must not count attempts, pick hosts, or look at other leases; time-outs of whole starts are the lease's.
+ * Decides the next outside step of one lease: goal and sighting in, one step (or the verdict) out.
+ * Level-triggered: nothing is remembered between calls but the lease itself, so a crash between any two steps
+ * costs nothing. It must not count attempts, pick hosts, or look at other leases; time-outs of whole starts
+ * are the lease's.
  *
- * Two rules make "exactly one server per lease" hold: the server is created only with a port that was seen before, and
- * never while a call without a reply may still take effect.
+ * Two rules make "exactly one server per lease" hold: the server is created only with a port that was seen
+ * before, and never while a call without a reply may still take effect.
  */
 import { unreachable } from '../../base/assert.ts';
 import { MINUTE_MS } from '../../base/units.ts';
@@ -15,8 +16,8 @@ import { exists, isBeingDeleted, keeperOf, losersOf } from './keeper.ts';
 import type { Goal, ServerSeen, Sighting, Step, StepKind } from './sighting.ts';
 
 /**
- * Nova offloads a shelved server by itself, at once by default; where the cloud's `shelved_offload_time` is longer or
- * off, the device would stay held. After so long we ask for it.
+ * Nova offloads a shelved server by itself, at once by default; where the cloud's `shelved_offload_time` is
+ * longer or off, the device would stay held. After so long we ask for it.
  */
 export const SHELVE_OFFLOAD_AFTER_MS = MINUTE_MS;
 
@@ -80,7 +81,7 @@ function planServer(input: PlanInput): Plan {
   }
 }
 
-// ------------------------------------------------------------------------------------------------- goal: running
+// ---------------------------------------------------------------- goal: running
 
 function planRunning(input: PlanInput): Plan {
   const { sighting, lease } = input;
@@ -178,7 +179,7 @@ function watchActive(sighting: Sighting): Plan {
   }
 }
 
-// ------------------------------------------------------------------------------------------------- goal: shelved
+// ---------------------------------------------------------------- goal: shelved
 
 function planShelved({ sighting, lease, nowMs }: PlanInput): Plan {
   const settle = settleDuplicates(sighting);
@@ -211,7 +212,7 @@ function planShelved({ sighting, lease, nowMs }: PlanInput): Plan {
   }
 }
 
-// ---------------------------------------------------------------------------------------------------- goal: gone
+// ---------------------------------------------------------------- goal: gone
 
 /** From the outside in: deleting a server first would leave a floating IP that nobody finds by its port. */
 function planGone({ floatingIp, servers, port }: Sighting): Plan {
@@ -226,7 +227,7 @@ function planGone({ floatingIp, servers, port }: Sighting): Plan {
   return { kind: 'done' };
 }
 
-// ----------------------------------------------------------------------------------------------------- the parts
+// ---------------------------------------------------------------- the parts
 
 /** null: there is one server, or none. */
 function settleDuplicates(sighting: Sighting): Plan | null {
@@ -255,8 +256,9 @@ function hasProgressed(lease: Lease): boolean {
 }
 
 /**
- * A creation without a reply can take effect until its time-out has passed, whatever the goal is by then: nobody
- * repeats it, and nobody cleans up behind it, before that. Of other steps only the repetition has to wait.
+ * A creation without a reply can take effect until its time-out has passed, whatever the goal is by then:
+ * nobody repeats it, and nobody cleans up behind it, before that. Of other steps only the repetition has to
+ * wait.
  */
 function mayStillTakeEffect({ openIntent, nowMs, sighting }: PlanInput, next: Plan): boolean {
   if (openIntent === null || nowMs >= openIntent.openedAtMs + openIntent.timeoutMs) return false;
@@ -264,7 +266,7 @@ function mayStillTakeEffect({ openIntent, nowMs, sighting }: PlanInput, next: Pl
     case 'createPort' satisfies StepKind:
       return sighting.port === null;
     case 'createServer' satisfies StepKind:
-      return sighting.servers.length === 0;
+      return keeperOf(sighting) === null;
     case 'createFloatingIp' satisfies StepKind:
       return sighting.floatingIp === null;
     default:

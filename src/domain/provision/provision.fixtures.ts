@@ -3,7 +3,7 @@ import { NO_REFS, type Lease, type LeaseState } from '../model/lease.ts';
 import type { FloatingIpSeen, PortSeen, ServerSeen, ServerStatus } from './sighting.ts';
 
 /** Values for the tests of this folder: one lease and what could be seen of it. */
-export const LEASE_ID: LeaseId = asId('11111111-2222-4333-8444-555555555555');
+const LEASE_ID: LeaseId = asId('11111111-2222-4333-8444-555555555555');
 export const BERTH = { deploymentId: 'd0d0d0d0', leaseId: LEASE_ID };
 
 const CLAIM = {

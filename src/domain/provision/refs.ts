@@ -3,9 +3,9 @@ import { keeperOf } from './keeper.ts';
 import type { Sighting } from './sighting.ts';
 
 /**
- * What the sighting shows that the lease has not recorded: the outcome of calls whose reply was lost. null: nothing
- * new. To be recorded before the next step, which relies on it. What has vanished is not forgotten here: that a server
- * was once known decides whether another may be built.
+ * What the sighting shows that the lease has not recorded: the outcome of calls whose reply was lost. null:
+ * nothing new. To be recorded before the next step, which relies on it. What has vanished is not forgotten
+ * here: that a server was once known decides whether another may be built.
  */
 export function refsToRecord(lease: Lease, sighting: Sighting): Partial<ProviderRefs> | null {
   const { port, floatingIp } = sighting;

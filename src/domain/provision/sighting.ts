@@ -1,13 +1,17 @@
 /**
- * What a provider shows of one lease, and the steps that can be taken for it: the vocabulary of `plan`. Owns types
- * only; what they mean for a lease is decided in `plan.ts`, how they are read and made is the adapters' business.
+ * What a provider shows of one lease, and the steps that can be taken for it: the vocabulary of `plan`. Owns
+ * types only; what they mean for a lease is decided in `plan.ts`, how they are read and made is the adapters'
+ * business.
  */
 import type { HostId, LeaseId } from '../../base/ids.ts';
 
 /** The mark that everything made for a lease carries; null: not ours to know. */
 export type BerthMark = { readonly deploymentId: string; readonly leaseId: LeaseId } | null;
 
-/** Nova's status names, as far as a decision depends on them. Soft-deleted, paused, unknown and so on: `OTHER`. */
+/**
+ * Nova's status names, as far as a decision depends on them. Soft-deleted, paused, unknown and so on:
+ * `OTHER`.
+ */
 export const SERVER_STATUSES = [
   'BUILD',
   'ACTIVE',

@@ -18,7 +18,8 @@ export interface Availability {
  */
 export function availability(world: World, flavor: Flavor, nowMs: number): Availability {
   const pool = world.pools.get(flavor.providerId);
-  const nothing = totalDevices(flavor.devices) === 0 && flavor.resources.vcpus === 0 && flavor.resources.memoryMiB === 0;
+  const nothing =
+    totalDevices(flavor.devices) === 0 && flavor.resources.vcpus === 0 && flavor.resources.memoryMiB === 0;
   if (pool === undefined || flavor.misconfigured !== null || nothing) return { total: 0, available: 0 };
   let total = 0;
   let available = 0;

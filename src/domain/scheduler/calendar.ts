@@ -23,7 +23,13 @@ export function drainTouches(row: HostRow, window: Window): boolean {
  * Whether `need` fits on the host during the whole window. Held claims count until their expected release for a
  * window in the future, and at the present as long as they are held, late or not.
  */
-export function fitsWindow(row: HostRow, need: Need, window: Window, nowMs: number, extra: readonly Claim[] = []): boolean {
+export function fitsWindow(
+  row: HostRow,
+  need: Need,
+  window: Window,
+  nowMs: number,
+  extra: readonly Claim[] = [],
+): boolean {
   if (!isOpen(row.host) || drainTouches(row, window)) return false;
   if (!hasCalendar(row) && extra.length === 0 && window.fromMs <= nowMs) return fits(row.free, need);
   if (row.host.claimKind === 'unit') {
@@ -36,7 +42,8 @@ export function fitsWindow(row: HostRow, need: Need, window: Window, nowMs: numb
   for (const { claim } of row.claims.values()) {
     if (begins(claim) && !fitsAt(row, need, claim.fromMs, nowMs, extra)) return false;
   }
-  for (const claim of extra) if (begins(claim) && !fitsAt(row, need, claim.fromMs, nowMs, extra)) return false;
+  for (const claim of extra)
+    if (begins(claim) && !fitsAt(row, need, claim.fromMs, nowMs, extra)) return false;
   return true;
 }
 
@@ -49,7 +56,8 @@ export function presentAt(atMs: number, nowMs: number): (entry: HostClaim) => bo
 /** The claims that lie on the host at any moment of the window. */
 export function presentDuring(window: Window, nowMs: number): (entry: HostClaim) => boolean {
   const atStart = presentAt(window.fromMs, nowMs);
-  return (entry) => atStart(entry) || (entry.claim.fromMs > window.fromMs && entry.claim.fromMs < window.untilMs);
+  return (entry) =>
+    atStart(entry) || (entry.claim.fromMs > window.fromMs && entry.claim.fromMs < window.untilMs);
 }
 
 /**

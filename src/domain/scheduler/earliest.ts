@@ -58,7 +58,8 @@ export class EarliestIndex {
     // Best first through the tree: the open list is short (one path and its siblings), so a scan beats a heap.
     while (open.length > 0 && visits < visitsMax) {
       let at = 0;
-      for (let i = 1; i < open.length; i++) if (this.#time(tree, open[i]) < this.#time(tree, open[at])) at = i;
+      for (let i = 1; i < open.length; i++)
+        if (this.#time(tree, open[i]) < this.#time(tree, open[at])) at = i;
       const node = open[at] ?? 1;
       open[at] = open[open.length - 1] ?? 1;
       open.pop();
@@ -117,7 +118,8 @@ export class EarliestIndex {
   #repair(tree: Tree): void {
     for (const row of tree.dirty) {
       const leaf = tree.size + row.index;
-      tree.times[leaf] = this.#rows[row.index] === row ? lowerBound(row, tree.need) : Number.POSITIVE_INFINITY;
+      tree.times[leaf] =
+        this.#rows[row.index] === row ? lowerBound(row, tree.need) : Number.POSITIVE_INFINITY;
       for (let node = leaf >> 1; node >= 1; node >>= 1) this.#pull(tree, node);
     }
     tree.dirty.clear();
@@ -141,7 +143,13 @@ function lowerBound(row: HostRow, need: Need): number {
   for (const entry of row.claims.values()) if (entry.held) ends.push(entry.claim.untilMs);
   ends.sort((a, b) => a - b);
   for (const endMs of ends) {
-    if (fits(freeWith(row, (entry) => entry.held && entry.claim.untilMs > endMs), need)) return endMs;
+    if (
+      fits(
+        freeWith(row, (entry) => entry.held && entry.claim.untilMs > endMs),
+        need,
+      )
+    )
+      return endMs;
   }
   return Number.POSITIVE_INFINITY;
 }

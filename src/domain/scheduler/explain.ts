@@ -48,7 +48,8 @@ export interface Question {
 export function explain(world: World, question: Question, nowMs: number): Verdict {
   const { demand } = question;
   const window = windowFor(question.durationMs, question.fromMs ?? nowMs, world.settings);
-  const avoided = question.lease === null ? new Set<HostId>() : avoidedHosts(question.lease, nowMs, world.settings);
+  const avoided =
+    question.lease === null ? new Set<HostId>() : avoidedHosts(question.lease, nowMs, world.settings);
   const hosts: HostVerdict[] = [];
   let earliestMs = Number.POSITIVE_INFINITY;
   for (const row of world.pools.get(demand.providerId)?.rows ?? []) {
@@ -90,7 +91,10 @@ function hostReasons(
   if (closed !== null) return [closed];
   const reasons: Reason[] = [];
   if (avoided.has(host.id)) {
-    reasons.push({ code: 'recent_failure', text: 'it failed this lease a short while ago and is not tried again yet' });
+    reasons.push({
+      code: 'recent_failure',
+      text: 'it failed this lease a short while ago and is not tried again yet',
+    });
   }
   if (!fitsWindow(row, demand, window, nowMs)) {
     const atStart = freeWith(row, presentAt(window.fromMs, nowMs));
@@ -98,7 +102,8 @@ function hostReasons(
     if (short.length > 0) reasons.push(...short);
     else reasons.push(reservedReason(row, window, nowMs));
   }
-  const delay = question.fromMs === null && reasons.length === 0 ? delaysHead(world, row, question, window, nowMs) : null;
+  const delay =
+    question.fromMs === null && reasons.length === 0 ? delaysHead(world, row, question, window, nowMs) : null;
   if (delay !== null) reasons.push(delay);
   return reasons;
 }
@@ -109,15 +114,24 @@ function closedReason(row: HostRow, window: Window): Reason | null {
     case 'disabled':
       return { code: 'host_disabled', text: `it is disabled: ${host.status.reason}` };
     case 'down':
-      return { code: 'host_down', text: `it is down since ${formatTime(host.status.sinceMs)}: ${host.status.reason}` };
+      return {
+        code: 'host_down',
+        text: `it is down since ${formatTime(host.status.sinceMs)}: ${host.status.reason}`,
+      };
     case 'missing':
-      return { code: 'host_down', text: `its provider lists it no longer since ${formatTime(host.status.sinceMs)}` };
+      return {
+        code: 'host_down',
+        text: `its provider lists it no longer since ${formatTime(host.status.sinceMs)}`,
+      };
     case 'up':
       break;
   }
   if (!drainTouches(row, window) || host.drain === null) return null;
   const until = host.drain.untilMs === null ? '' : ` until ${formatTime(host.drain.untilMs)}`;
-  return { code: 'host_drained', text: `it is in maintenance from ${formatTime(host.drain.fromMs)}${until}: ${host.drain.reason}` };
+  return {
+    code: 'host_drained',
+    text: `it is in maintenance from ${formatTime(host.drain.fromMs)}${until}: ${host.drain.reason}`,
+  };
 }
 
 function shortages(row: HostRow, demand: Demand, free: Free): readonly Reason[] {
@@ -128,7 +142,8 @@ function shortages(row: HostRow, demand: Demand, free: Free): readonly Reason[] 
     if (have < wanted) reasons.push(deviceReason(row, deviceClass, wanted, have));
   }
   const resource = (code: WaitReason, what: string, have: number, wanted: number): void => {
-    if (wanted > 0 && have < wanted) reasons.push({ code, text: `${wanted} ${what} wanted, ${Math.max(0, have)} free` });
+    if (wanted > 0 && have < wanted)
+      reasons.push({ code, text: `${wanted} ${what} wanted, ${Math.max(0, have)} free` });
   };
   resource('vcpus_short', 'vCPUs', free.resources.vcpus, demand.resources.vcpus);
   resource('memory_short', 'MiB of memory', free.resources.memoryMiB, demand.resources.memoryMiB);
@@ -139,12 +154,18 @@ function shortages(row: HostRow, demand: Demand, free: Free): readonly Reason[] 
 function deviceReason(row: HostRow, deviceClass: string, wanted: number, have: number): Reason {
   const { host } = row;
   const total = countOf(deviceTotals(host), deviceClass);
-  const sick = host.devices.filter((device) => device.deviceClass === deviceClass && device.quarantine !== null).length;
+  const sick = host.devices.filter(
+    (device) => device.deviceClass === deviceClass && device.quarantine !== null,
+  ).length;
   if (total + sick === 0) return { code: 'no_such_device', text: `it has no ${deviceClass}` };
   if (total < wanted && total + sick >= wanted) {
-    return { code: 'devices_quarantined', text: `${wanted} ${deviceClass} wanted, ${sick} of its ${total + sick} are in quarantine` };
+    return {
+      code: 'devices_quarantined',
+      text: `${wanted} ${deviceClass} wanted, ${sick} of its ${total + sick} are in quarantine`,
+    };
   }
-  if (total < wanted) return { code: 'no_such_device', text: `${wanted} ${deviceClass} wanted, it has ${total}` };
+  if (total < wanted)
+    return { code: 'no_such_device', text: `${wanted} ${deviceClass} wanted, it has ${total}` };
   const claimed = new Set<string>();
   for (const { claim, held } of row.claims.values()) {
     if (held && claim.kind === 'unit') for (const id of claim.deviceIds) claimed.add(id);
@@ -153,9 +174,15 @@ function deviceReason(row: HostRow, deviceClass: string, wanted: number, have: n
     (device) => device.deviceClass === deviceClass && device.quarantine === null && !claimed.has(device.id),
   ).length;
   if (host.claimKind === 'unit' && loose >= wanted) {
-    return { code: 'iommu_group_taken', text: `${loose} ${deviceClass} are unused, but they share an IOMMU group with a card that somebody has` };
+    return {
+      code: 'iommu_group_taken',
+      text: `${loose} ${deviceClass} are unused, but they share an IOMMU group with a card that somebody has`,
+    };
   }
-  return { code: 'devices_taken', text: `${wanted} ${deviceClass} wanted, ${Math.max(0, have)} of ${total} free` };
+  return {
+    code: 'devices_taken',
+    text: `${wanted} ${deviceClass} wanted, ${Math.max(0, have)} of ${total} free`,
+  };
 }
 
 function reservedReason(row: HostRow, window: Window, nowMs: number): Reason {
@@ -169,7 +196,13 @@ function reservedReason(row: HostRow, window: Window, nowMs: number): Reason {
 }
 
 /** The rule about overtaking, for this host, on which the demand fits. */
-function delaysHead(world: World, row: HostRow, question: Question, window: Window, nowMs: number): Reason | null {
+function delaysHead(
+  world: World,
+  row: HostRow,
+  question: Question,
+  window: Window,
+  nowMs: number,
+): Reason | null {
   const head = promisedLease(world);
   if (head === null || head.id === question.lease?.id || quotaBlocks(world, head)) return null;
   if (leavesPromise(world, head, row, claimOn(row, question.demand, window, nowMs), nowMs)) return null;
@@ -184,17 +217,20 @@ function generalReasons(world: World, question: Question): readonly Reason[] {
   const reasons: Reason[] = [];
   const { freeze, mode } = world.control;
   if (freeze !== null) reasons.push({ code: 'frozen', text: `the service is frozen: ${freeze.reason}` });
-  if (mode.kind === 'observe') reasons.push({ code: 'frozen', text: `the service only observes: ${mode.reason}` });
+  if (mode.kind === 'observe')
+    reasons.push({ code: 'frozen', text: `the service only observes: ${mode.reason}` });
   const project = world.projects.get(question.projectId);
   const holding = world.holding(question.projectId);
   const quota = project?.quota ?? { gpus: null, leases: null };
   const gpus = totalDevices(question.demand.devices);
   if (quota.gpus !== null && holding.gpus + gpus > quota.gpus) {
-    reasons.push({ code: 'quota', text: `the project holds ${holding.gpus} of ${quota.gpus} GPUs and this asks for ${gpus}` });
+    reasons.push({
+      code: 'quota',
+      text: `the project holds ${holding.gpus} of ${quota.gpus} GPUs and this asks for ${gpus}`,
+    });
   }
   if (quota.leases !== null && holding.leases + 1 > quota.leases) {
     reasons.push({ code: 'quota', text: `the project holds ${holding.leases} of ${quota.leases} leases` });
   }
   return reasons;
 }
-

@@ -15,7 +15,11 @@ import { claimOn, windowFor } from './place.ts';
 export const FORECAST_DEPTH = 256;
 
 /** The expected start of each waiting lease, at most `depth` of them; missing: nothing known ends in time. */
-export function forecast(world: World, nowMs: number, depth: number = FORECAST_DEPTH): ReadonlyMap<LeaseId, number> {
+export function forecast(
+  world: World,
+  nowMs: number,
+  depth: number = FORECAST_DEPTH,
+): ReadonlyMap<LeaseId, number> {
   const starts = new Map<LeaseId, number>();
   const imagined = new Map<HostRow, Claim[]>();
   for (const waiting of queueOrder(world, depth)) {

@@ -62,6 +62,14 @@ export function fits(free: Free, need: Need): boolean {
   return true;
 }
 
+/** True when more lies on the host than it has. */
+export function isOverdrawn(free: Free): boolean {
+  const { vcpus, memoryMiB, diskGiB } = free.resources;
+  if (vcpus < 0 || memoryMiB < 0 || diskGiB < 0) return true;
+  for (const deviceClass in free.singles) if (countOf(free.singles, deviceClass) < 0) return true;
+  return false;
+}
+
 /** What `take` chose: which of `free.groups` are used up, and how many single cards of each class. */
 export interface Taken {
   readonly free: Free;
@@ -76,7 +84,11 @@ export interface Taken {
 export function take(free: Free, need: Need): Taken {
   const resources = addResources(free.resources, need.resources, -1);
   if (free.groups.length === 0) {
-    return { free: { resources, singles: addCounts(free.singles, need.devices, -1), groups: [] }, groupIndexes: [], singles: need.devices };
+    return {
+      free: { resources, singles: addCounts(free.singles, need.devices, -1), groups: [] },
+      groupIndexes: [],
+      singles: need.devices,
+    };
   }
   const used = new Set<number>();
   const singles: Record<DeviceClass, number> = {};
@@ -90,7 +102,11 @@ export function take(free: Free, need: Need): Taken {
   }
   const groups = free.groups.filter((_group, index) => !used.has(index));
   const groupIndexes = [...used].toSorted((a, b) => a - b);
-  return { free: { resources, singles: addCounts(free.singles, singles, -1), groups }, groupIndexes, singles };
+  return {
+    free: { resources, singles: addCounts(free.singles, singles, -1), groups },
+    groupIndexes,
+    singles,
+  };
 }
 
 /** How many leases with this need fit at once. A need for nothing is not limited by it; at most `MAX_SAFE_INTEGER`. */
@@ -103,7 +119,8 @@ export function instances(free: Free, need: Need): number {
   limit(free.resources.memoryMiB, need.resources.memoryMiB);
   limit(free.resources.diskGiB, need.resources.diskGiB);
   if (free.groups.length === 0) {
-    for (const deviceClass in need.devices) limit(countOf(free.singles, deviceClass), countOf(need.devices, deviceClass));
+    for (const deviceClass in need.devices)
+      limit(countOf(free.singles, deviceClass), countOf(need.devices, deviceClass));
     return count;
   }
   const deviceNeed: Need = { resources: { vcpus: 0, memoryMiB: 0, diskGiB: 0 }, devices: need.devices };
@@ -178,6 +195,8 @@ function chooseGroups(
     groupIndexes.push(candidate.index);
     missing -= candidate.count;
   }
-  const fromGroups = candidates.filter((c) => groupIndexes.includes(c.index)).reduce((sum, c) => sum + c.count, 0);
+  const fromGroups = candidates
+    .filter((c) => groupIndexes.includes(c.index))
+    .reduce((sum, c) => sum + c.count, 0);
   return { groupIndexes, singles: Math.max(0, wanted - fromGroups) };
 }

@@ -36,7 +36,11 @@ export function hasCalendar(row: HostRow): boolean {
  * What is free when exactly the claims accepted by `counts` lie on the host. Foreign use counts always: nobody tells
  * us when it ends.
  */
-export function freeWith(row: HostRow, counts: (claim: HostClaim) => boolean, extra: readonly Claim[] = []): Free {
+export function freeWith(
+  row: HostRow,
+  counts: (claim: HostClaim) => boolean,
+  extra: readonly Claim[] = [],
+): Free {
   const { host } = row;
   let resources = addResources(host.capacity, host.foreign.resources, -1);
   const present: Claim[] = [...extra];
@@ -89,7 +93,10 @@ export function deviceTotals(host: Host): DeviceCounts {
   return countDevices(host.devices);
 }
 
-function freeUnits(host: Host, taken: ReadonlySet<DeviceId>): { singles: DeviceCounts; groups: DeviceCounts[] } {
+function freeUnits(
+  host: Host,
+  taken: ReadonlySet<DeviceId>,
+): { singles: DeviceCounts; groups: DeviceCounts[] } {
   const { groups, cards } = untouchedGroups(host, taken);
   return { singles: singlesOf(cards), groups: groups.map((group) => countDevices(group)) };
 }

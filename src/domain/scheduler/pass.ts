@@ -84,7 +84,12 @@ export function scheduleNewcomer(draft: Draft, leaseId: LeaseId): void {
 /** Starts the lease on `row` from now on; it was checked that it fits. */
 export function grant(draft: Draft, lease: Lease, row: HostRow): void {
   const { world, nowMs } = draft;
-  const claim = claimOn(row, lease.request.demand, windowFor(lease.request.durationMs, nowMs, world.settings), nowMs);
+  const claim = claimOn(
+    row,
+    lease.request.demand,
+    windowFor(lease.request.durationMs, nowMs, world.settings),
+    nowMs,
+  );
   const waitedMs = lease.state.kind === 'queued' ? nowMs - lease.state.sinceMs : 0;
   draft.lease(
     lease.id,
@@ -129,7 +134,8 @@ export function promise(draft: Draft, lease: Lease, whyOther = 'its project hold
   const { world, nowMs } = draft;
   if (lease.state.kind !== 'queued') return;
   for (const id of world.promised) {
-    if (id !== lease.id) draft.lease(id, { type: 'promise', promise: null }, 'lease.promise_withdrawn', whyOther);
+    if (id !== lease.id)
+      draft.lease(id, { type: 'promise', promise: null }, 'lease.promise_withdrawn', whyOther);
   }
   const next = earliestStart(draft, lease);
   const last = lease.state.promise;
@@ -141,10 +147,16 @@ export function promise(draft: Draft, lease: Lease, whyOther = 'its project hold
   }
   const later = last !== null && (next === null || next.startMs >= last.startMs + PROMISE_STEP_MS);
   const reason = later ? whyLater(draft, last) : null;
-  draft.lease(lease.id, { type: 'promise', promise: next }, later ? 'lease.promise_moved' : 'lease.promised', reason, {
-    start_ms: next?.startMs ?? null,
-    host: next === null ? null : (world.hosts.get(next.hostId)?.host.name ?? null),
-  });
+  draft.lease(
+    lease.id,
+    { type: 'promise', promise: next },
+    later ? 'lease.promise_moved' : 'lease.promised',
+    reason,
+    {
+      start_ms: next?.startMs ?? null,
+      host: next === null ? null : (world.hosts.get(next.hostId)?.host.name ?? null),
+    },
+  );
 }
 
 function earliestStart(draft: Draft, lease: Lease): StartPromise | null {
@@ -177,7 +189,8 @@ function demandsWithoutRoom(draft: Draft): ReadonlySet<string> {
     seen.add(waiting.demandKey);
     const lease = world.leases.get(waiting.leaseId);
     const pool = lease === undefined ? undefined : world.pools.get(lease.request.demand.providerId);
-    if (lease === undefined || pool === undefined || !mayFit(pool, lease.request.demand)) unable.add(waiting.demandKey);
+    if (lease === undefined || pool === undefined || !mayFit(pool, lease.request.demand))
+      unable.add(waiting.demandKey);
   }
   return unable;
 }
@@ -192,7 +205,9 @@ function nextCandidate(draft: Draft, ruledOut: RuledOut): Candidate | null {
   }
   let best: Candidate | null = null;
   let bestServed = 0;
-  for (const candidate of world.queue.candidates((projectId, key) => ruledOut.skipped.get(`${projectId} ${key}`) ?? 0)) {
+  for (const candidate of world.queue.candidates(
+    (projectId, key) => ruledOut.skipped.get(`${projectId} ${key}`) ?? 0,
+  )) {
     const { waiting, round } = candidate;
     if (ruledOut.slots.has(slotOf(candidate))) continue;
     const lease = world.leases.get(waiting.leaseId);

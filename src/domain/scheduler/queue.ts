@@ -116,7 +116,8 @@ export class QueueIndex {
       else {
         const served = servedSeq(project.projectId);
         const first =
-          served < ownServed || (served === ownServed && (project.all[0]?.queueSeq ?? 0) < (own.all[0]?.queueSeq ?? 0));
+          served < ownServed ||
+          (served === ownServed && (project.all[0]?.queueSeq ?? 0) < (own.all[0]?.queueSeq ?? 0));
         before += Math.min(project.all.length, first ? round + 1 : round);
       }
     }

@@ -7,7 +7,17 @@
 import { Heap } from '../../base/heap.ts';
 import { assert } from '../../base/assert.ts';
 import type { Settings } from '../settings.ts';
-import { countOf, fits, freeKey, instances, take, totalDevices, devicesFree, type Free, type Need } from './free.ts';
+import {
+  countOf,
+  fits,
+  freeKey,
+  instances,
+  take,
+  totalDevices,
+  devicesFree,
+  type Free,
+  type Need,
+} from './free.ts';
 import type { HostRow } from './host-row.ts';
 
 export interface Shape {

@@ -49,7 +49,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
   const lock = lockFolder(dir, thisProcess(options));
   const path = join(dir, 'berth.sqlite');
   createPrivateFile(path);
-  const deploymentId = options.ids.next();
+  // Short enough that `berth:<deployment>:<lease>` fits into a Nova tag (60 characters).
+  const deploymentId = options.ids.next().replaceAll('-', '').slice(0, 12);
   const start = async (): Promise<Thread> => {
     const started = startThread({ path, deploymentId, commitDelayMs }, { clock, callTimeoutMs });
     try {

@@ -1,0 +1,38 @@
+/** What a benchmark hands back: tables to print, and figures held against a budget. */
+
+/** Cells are printed as they are; numbers stand on the right. */
+export type Row = readonly (string | number)[];
+
+export interface Table {
+  readonly title: string;
+  readonly head: readonly string[];
+  readonly rows: readonly Row[];
+}
+
+export interface Check {
+  readonly what: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly atMost?: number;
+  readonly atLeast?: number;
+}
+
+export interface Report {
+  readonly tables: readonly Table[];
+  readonly checks: readonly Check[];
+}
+
+export interface Bench {
+  readonly name: string;
+  readonly summary: string;
+  readonly run: () => Promise<Report>;
+}
+
+export function passes({ value, atMost, atLeast }: Check): boolean {
+  return (atMost === undefined || value <= atMost) && (atLeast === undefined || value >= atLeast);
+}
+
+/** Three significant digits: what is measured on a shared machine has no more. */
+export function round(value: number): number {
+  return Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3));
+}

@@ -1,0 +1,28 @@
+/**
+ * Writes the reference pages that follow from the sources: `docs/reference/errors.md` and
+ * `docs/reference/api.md`. With `--check` it writes nothing and fails where a page differs.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { apiPage } from './docs/api-page.ts';
+import { errorsPage } from './docs/errors-page.ts';
+
+const folder = path.join(import.meta.dirname, '..', 'docs', 'reference');
+
+const pages: Readonly<Record<string, string>> = {
+  'api.md': apiPage(),
+  'errors.md': errorsPage(),
+};
+
+const check = process.argv.includes('--check');
+const different = Object.entries(pages).filter(([name, text]) => {
+  const file = path.join(folder, name);
+  return !fs.existsSync(file) || fs.readFileSync(file, 'utf8') !== text;
+});
+
+for (const [name, text] of different) {
+  if (check)
+    console.error(`docs/reference/${name} is not what the sources say: run scripts/generate-docs.ts`);
+  else fs.writeFileSync(path.join(folder, name), text);
+}
+if (check && different.length > 0) process.exitCode = 1;

@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import type { Role } from '../domain/model/token.ts';
+import {
+  allowOneDuration,
+  durationSeconds,
+  durationText,
+  idText,
+  lineOfText,
+  newIdText,
+  timeOut,
+  timeOutOrNull,
+} from './fields.ts';
+
+export const ROLE_NAMES = ['reader', 'member', 'manager', 'admin'] as const satisfies readonly Role[];
+
+const freezeState = z
+  .object({
+    frozen: z.boolean(),
+    since: timeOutOrNull,
+    reason: z.string().nullable(),
+    actor: z.string().nullable(),
+  })
+  .meta({ id: 'Freeze' });
+
+export const oneFreeze = z.object({ freeze: freezeState });
+
+export const freezeBody = z.strictObject({ reason: lineOfText(1000) }).meta({ id: 'CreateFreeze' });
+
+export const statusJson = z
+  .object({
+    version: z.string(),
+    deployment_id: z.string(),
+    revision: z.int(),
+    now: timeOut,
+    ready: z.boolean(),
+    open: z.boolean().meta({ description: 'Demo: everybody on this machine is admin.' }),
+    mode: z.enum(['act', 'observe']),
+    mode_reason: z.string().nullable(),
+    freeze: freezeState,
+    clock_doubt: z.object({ since: timeOut, divergence_ms: z.number() }).nullable(),
+    lease_counts: z.record(z.string(), z.int()),
+    providers: z.array(
+      z.object({
+        id: z.string(),
+        kind: z.string(),
+        reachable: z.boolean(),
+        observed_at: timeOutOrNull,
+        error: z.string().nullable(),
+        warnings: z.array(z.string()),
+      }),
+    ),
+    actor: z
+      .object({ user_id: z.string(), project_id: z.string(), role: z.enum(ROLE_NAMES) })
+      .meta({ description: 'Who you are to the service.' }),
+  })
+  .meta({ id: 'Status' });
+
+export type StatusJson = z.output<typeof statusJson>;
+export type FreezeJson = z.output<typeof freezeState>;
+
+const projectJson = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    quota: z.object({ gpus: z.int().nullable(), leases: z.int().nullable() }),
+  })
+  .meta({ id: 'Project' });
+
+export type ProjectJson = z.output<typeof projectJson>;
+
+export const projectList = z.object({ projects: z.array(projectJson) });
+export const oneProject = z.object({ project: projectJson });
+
+export const byNewId = z.strictObject({ id: newIdText });
+
+const quota = z.int().min(0).max(1_000_000).nullish().meta({ description: 'Left out or null: no limit.' });
+
+export const putProjectBody = z
+  .strictObject({
+    name: lineOfText(255).nullish().meta({ description: 'Default: the id.' }),
+    quota: z
+      .strictObject({ gpus: quota, leases: quota })
+      .nullish()
+      .meta({ description: 'What the project may hold at one moment.' }),
+  })
+  .meta({ id: 'PutProject' });
+
+const tokenJson = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    project_id: z.string(),
+    role: z.enum(ROLE_NAMES),
+    created_at: timeOut,
+    created_by: z.string(),
+    expires_at: timeOut,
+  })
+  .meta({ id: 'Token' });
+
+export type TokenJson = z.output<typeof tokenJson>;
+
+export const tokenList = z.object({ tokens: z.array(tokenJson) });
+
+export const createTokenBody = z
+  .strictObject({
+    name: lineOfText(255).meta({ description: 'Who or what it is for; it stands in the audit log.' }),
+    role: z.enum(ROLE_NAMES).default('member'),
+    project_id: idText.nullish().meta({ description: 'Default: that of the caller.' }),
+    duration: durationText.nullish().meta({ description: 'How long it is valid; default 90 days.' }),
+    duration_seconds: durationSeconds.nullish(),
+  })
+  .superRefine(allowOneDuration)
+  .meta({ id: 'CreateToken' });
+
+export const createdToken = z.object({
+  token: tokenJson,
+  secret: z.string().meta({ description: 'The token itself. It is shown only here.' }),
+});
+
+export const done = z.object({ done: z.literal(true) });
+
+export const findingList = z.object({
+  findings: z.array(
+    z
+      .object({ id: z.string(), code: z.string(), subject: z.string(), message: z.string(), since: timeOut })
+      .meta({ id: 'Finding' }),
+  ),
+});
+
+export type FindingListJson = z.output<typeof findingList>;

@@ -1,0 +1,63 @@
+import { defineCommand } from '../command.ts';
+import { printList, showOptions } from '../format/output.ts';
+import { choice, integer, optionalArgument, requiredDuration, text, waitLimit } from '../specs.ts';
+import { readPublicKey } from '../ssh-key.ts';
+import { leaseColumns, printLease } from './lease-view.ts';
+import { wantedBody, wantedOptions } from './wanted.ts';
+
+/** What `borrow` and `lease create` have in common. */
+export const createOptions = {
+  duration: requiredDuration('--for DURATION', 'How long, from the moment it is ready: 30m, 8h, 2d, 1w.'),
+  name: text('--name NAME', 'For people; need not be unique.'),
+  atEnd: choice(
+    '--at-end ACTION',
+    ['shelve', 'delete'],
+    'shelve (default) keeps the root disk for later; delete does not.',
+  ),
+  image: text('--image IMAGE', 'Image name or id; default: that of the cloud.'),
+  key: text('--key FILE', 'SSH public key; default ~/.ssh/id_ed25519.pub, id_ecdsa.pub or id_rsa.pub.'),
+  wait: waitLimit('--wait DURATION', "Longest time in the queue, or 'no': now or never. Default: no limit."),
+  ...wantedOptions,
+};
+
+export const flavorArgument = optionalArgument('FLAVOR', "Id or name, as in 'berth flavor list'.");
+
+export const leaseCreate = defineCommand({
+  path: ['lease', 'create'],
+  summary: 'Ask for GPUs without staying to wait for them',
+  description:
+    "Answers at once: the lease starts, waits in the queue, or holds a reserved window (--from). 'berth borrow' does " +
+    'the same and waits until you can get in.',
+  examples: [
+    'berth lease create gpu.v100 --for 8h',
+    'berth lease create gpu.v100 --for 4h --from 2026-12-01T08:00:00Z --count 20 --name course',
+    'berth lease create --requirements gpu=V100,count=2 --for 1d --at-end delete --wait no',
+  ],
+  args: { flavor: flavorArgument },
+  options: {
+    ...createOptions,
+    count: integer('--count NUMBER', 'So many leases, together or not at all; default 1.', 1, 64),
+    ...showOptions,
+  },
+  async run(context, { args, options }) {
+    const wanted = wantedBody({ ...options, flavor: args.flavor }, context.nowMs);
+    const keyFile = await readPublicKey(context.io, options.key);
+    const { leases, lease } = await context.client.createLease({
+      ...wanted,
+      duration: options.duration,
+      name: options.name,
+      at_end: options.atEnd ?? 'shelve',
+      image: options.image,
+      ssh_public_key: keyFile?.key ?? null,
+      wait: options.wait,
+      count: options.count ?? 1,
+    });
+    context.note(keyFile === null ? NO_KEY : `SSH key: ${keyFile.path}`);
+    if (lease !== undefined) return printLease(context, options, lease);
+    const list = { ...options, long: false, sortColumn: null, sortDescending: false };
+    return printList(context, list, leaseColumns(context.nowMs), leases, 'No lease was made.');
+  },
+});
+
+export const NO_KEY =
+  'No SSH public key was found in ~/.ssh, so none is put on the machine. Make one with ssh-keygen, or name one with --key.';

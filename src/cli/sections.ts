@@ -1,0 +1,60 @@
+import { adopt } from './commands/adopt.ts';
+import { borrow } from './commands/borrow.ts';
+import { eventList } from './commands/event.ts';
+import { explain } from './commands/explain.ts';
+import { findingList } from './commands/finding.ts';
+import { flavorList, flavorShow } from './commands/flavor.ts';
+import { hostDrain, hostUndrain } from './commands/host-drain.ts';
+import { hostList, hostShow } from './commands/host.ts';
+import { leaseDelete, leaseExtend, leaseShelve, leaseUnshelve } from './commands/lease-change.ts';
+import { leaseCreate } from './commands/lease-create.ts';
+import { leaseList, leaseShow } from './commands/lease-list.ts';
+import { projectList, projectSet } from './commands/project.ts';
+import { queueList } from './commands/queue.ts';
+import { returnLease } from './commands/return.ts';
+import { configCheck, configPrint, serve, version } from './commands/serve.ts';
+import { freeze, status, thaw } from './commands/service.ts';
+import { tokenCreate, tokenList, tokenRevoke } from './commands/token.ts';
+import type { Section } from './help.ts';
+
+/** Every command, in the order of the help and of the reference page. */
+export const sections: readonly Section[] = [
+  {
+    title: 'Borrow',
+    commands: [
+      borrow,
+      returnLease,
+      leaseList,
+      leaseShow,
+      leaseCreate,
+      leaseExtend,
+      leaseShelve,
+      leaseUnshelve,
+      leaseDelete,
+    ],
+  },
+  {
+    title: 'See what there is, and why you wait',
+    commands: [flavorList, flavorShow, queueList, explain, eventList],
+  },
+  {
+    title: 'Operate',
+    commands: [
+      status,
+      hostList,
+      hostShow,
+      hostDrain,
+      hostUndrain,
+      freeze,
+      thaw,
+      findingList,
+      adopt,
+      projectList,
+      projectSet,
+      tokenCreate,
+      tokenList,
+      tokenRevoke,
+    ],
+  },
+  { title: 'Run the service', commands: [serve, configCheck, configPrint, version] },
+];

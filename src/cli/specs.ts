@@ -1,0 +1,141 @@
+/** The kinds of arguments and options. Each says what is wrong with a value and what is expected. */
+import { nearest } from '../base/nearest.ts';
+import { parseDuration } from '../base/units.ts';
+import type { ArgumentSpec, OptionSpec, ReadContext, Spec } from './command.ts';
+import { UsageError } from './failure.ts';
+import { parseWhen } from './when.ts';
+
+type Read<T> = (text: string, context: ReadContext, name: string) => T;
+
+/** An argument that must be there. */
+export function argument(usage: string, help: string): ArgumentSpec<string> {
+  return { usage, help, read: ([value = '']) => required(value, usage) };
+}
+
+export function optionalArgument(name: string, help: string): ArgumentSpec<string | null> {
+  return { usage: `[${name}]`, help, read: ([value]) => value ?? null };
+}
+
+/** One or more. The parser has seen to it that there is one. */
+export function argumentsOf(name: string, help: string): ArgumentSpec<readonly string[]> {
+  return { usage: `${name}...`, help, read: (values) => values.map((value) => required(value, name)) };
+}
+
+export function flag(flags: string, help: string): OptionSpec<boolean> {
+  return { flags, help, read: (values) => values.length > 0 };
+}
+
+export function text(flags: string, help: string): OptionSpec<string | null> {
+  return option(flags, help, (value, _context, name) => required(value, name));
+}
+
+/** May be given several times, and with commas. */
+export function texts(flags: string, help: string): OptionSpec<readonly string[]> {
+  const read = (values: readonly string[]): string[] =>
+    values.flatMap((value) => value.split(',').map((part) => part.trim())).filter((part) => part !== '');
+  return { flags, help, read };
+}
+
+export function choice<const C extends string>(
+  flags: string,
+  choices: readonly C[],
+  help: string,
+): OptionSpec<C | null> {
+  return option(flags, help, (value, _context, name) => {
+    const found = choices.find((candidate) => candidate === value.toLowerCase());
+    if (found !== undefined) return found;
+    throw new UsageError(
+      `'${value}' is no value of ${name}`,
+      `${meant(value, choices)}Choose one of ${choices.join(', ')}.`,
+    );
+  });
+}
+
+export function integer(flags: string, help: string, min: number, max: number): OptionSpec<number | null> {
+  return option(flags, help, (value, _context, name) => integerOf(value, name, min, max));
+}
+
+/** A whole number, or `none` for no limit; null: left out. */
+export function limit(flags: string, help: string, max: number): OptionSpec<number | 'none' | null> {
+  return option(flags, help, (value, _context, name) =>
+    value === 'none' ? value : integerOf(value, name, 0, max),
+  );
+}
+
+/** Checked here, sent as it was written. */
+export function duration(flags: string, help: string): OptionSpec<string | null> {
+  return option(flags, help, durationOf);
+}
+
+/** A duration that must be given. */
+export function requiredDuration(flags: string, help: string): OptionSpec<string> {
+  const spec = duration(flags, help);
+  return {
+    ...spec,
+    read(values, context) {
+      const value = spec.read(values, context);
+      if (value !== null) return value;
+      throw new UsageError(
+        `${longFlag(flags)} is missing`,
+        `Say for how long, such as ${longFlag(flags)} 8h.`,
+      );
+    },
+  };
+}
+
+/** `no` (now or never) or a duration. */
+export function waitLimit(flags: string, help: string): OptionSpec<string | null> {
+  return option(flags, help, (value, context, name) =>
+    value === 'no' ? value : durationOf(value, context, name),
+  );
+}
+
+/** A time in any form that people write; milliseconds since the epoch. */
+export function time(flags: string, help: string): OptionSpec<number | null> {
+  return option(flags, help, (value, context, name) => {
+    const parsed = parseWhen(value, context.nowMs);
+    if (!parsed.ok) throw new UsageError(`${name}: ${parsed.error}`, WHEN_FIX);
+    if (parsed.value.understood !== null) context.note(`${name}: ${parsed.value.understood}`);
+    return parsed.value.timeMs;
+  });
+}
+
+/** `--max-width WIDTH` → `--max-width`; `-f, --format FORMAT` → `--format`. */
+export function longFlag(flags: string): string {
+  return /--[a-z-]+/.exec(flags)?.[0] ?? flags;
+}
+
+/** A hint for the second line of an error: `Did you mean 'json'? `; empty when nothing is near. */
+export function meant(word: string, candidates: Iterable<string>): string {
+  const near = nearest(word, candidates);
+  return near === null ? '' : `Did you mean '${near}'? `;
+}
+
+const WHEN_FIX = "Write 'now', +2h, 14:30, or 2026-11-21T14:30:00Z.";
+
+/** An option with one value; given twice, the last one counts, as everywhere. */
+function option<T>(flags: string, help: string, read: Read<T>): OptionSpec<T | null> {
+  const one: Spec<T | null>['read'] = (values, context) => {
+    const value = values.at(-1);
+    return value === undefined ? null : read(value, context, longFlag(flags));
+  };
+  return { flags, help, read: one };
+}
+
+function required(value: string, name: string): string {
+  if (value.trim() !== '') return value;
+  throw new UsageError(`${name} is empty`, 'Give it a value.');
+}
+
+function integerOf(value: string, name: string, min: number, max: number): number {
+  const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+  if (number >= min && number <= max) return number;
+  throw new UsageError(`'${value}' is no value of ${name}`, `Give a whole number from ${min} to ${max}.`);
+}
+
+function durationOf(value: string, _context: ReadContext, name: string): string {
+  const parsed = parseDuration(value);
+  if (parsed.ok) return value;
+  const what = parsed.error.replace(/: expected .*/, '');
+  throw new UsageError(`${name}: ${what}`, `Write it like ${name} 30m, ${name} 8h or ${name} 2d.`);
+}

@@ -1,0 +1,122 @@
+/**
+ * Everything that keeps the outside and the books in line, for all providers: one lease controller and one
+ * observer each. Started after the engine is open, stopped before it; a crash is a stop at any moment.
+ */
+import type { LeaseId, ProviderId } from '../base/ids.ts';
+import { SECOND_MS } from '../base/units.ts';
+import type { Change } from '../domain/model/entities.ts';
+import type { Core } from '../engine/core.ts';
+import type { Provider } from '../engine/ports.ts';
+import type { ProviderStatus } from '../engine/views.ts';
+import { mayAct, type Context, type PausePoint } from './context.ts';
+import { LeaseController, type PlannedStep } from './lease-controller.ts';
+import { Life } from './life.ts';
+import { Observer } from './observer.ts';
+import { OUTSIDE_CALLS_MAX } from './pacing.ts';
+import { RestWatch } from './rest-watch.ts';
+import { Sweep } from './sweep.ts';
+
+/** A provider with what `plan` must know of it. */
+export type ManagedProvider = Provider & {
+  /** Borrowers reach its servers by a floating IP. */
+  readonly wantsFloatingIp: boolean;
+};
+
+export interface ControllerOptions {
+  /** Between two polls of a provider, ms; 15 s where left out. */
+  readonly pollIntervalMs?: number;
+  /** Leases of one provider that are worked on at once, each with one call at a time; 16 where left out. */
+  readonly callsMax?: number;
+  /** `serve --mode act` was asked for: an empty store does not make Berth observe only. */
+  readonly actOnEmptyStore?: boolean;
+  /** For crash tests: awaited around each intent and each call. */
+  readonly onPoint?: (point: PausePoint, leaseId: LeaseId) => Promise<void>;
+  /** Told of what our own code should never have thrown; the work goes on later. */
+  readonly onBug?: (error: unknown) => void;
+}
+
+export interface Controllers {
+  /** Cancels all timers; answers that come later have no effect. */
+  stop(): Promise<void>;
+  /** True once a first snapshot of each provider is in the books. */
+  ready(): boolean;
+  status(): readonly ProviderStatus[];
+  /** What would be done outside, if it were allowed: while frozen, or only observing. */
+  plannedSteps(): readonly PlannedStep[];
+}
+
+const POLL_INTERVAL_MS = 15 * SECOND_MS;
+
+/** What watches and works on one provider. */
+interface Post {
+  readonly leases: LeaseController;
+  readonly observer: Observer;
+  readonly sweep: Sweep;
+}
+
+export function startControllers(
+  core: Core,
+  providers: readonly ManagedProvider[],
+  options: ControllerOptions = {},
+): Controllers {
+  const life = new Life();
+  const posts = new Map(providers.map((provider) => [provider.id, openPost(core, life, provider, options)]));
+  let couldAct = mayAct(core.world.control);
+  const unsubscribe = core.onCommit((changes) => {
+    const canAct = mayAct(core.world.control);
+    dispatch(posts, canAct && !couldAct ? null : changes);
+    couldAct = canAct;
+  });
+  for (const { observer, leases } of posts.values()) {
+    leases.lookAtAll();
+    observer.start();
+  }
+  return {
+    async stop() {
+      life.end();
+      unsubscribe();
+      for (const { observer, leases } of posts.values()) {
+        observer.stop();
+        leases.stop();
+      }
+    },
+    ready: () => [...posts.values()].every(({ observer }) => observer.hasObserved),
+    status: () => [...posts.values()].map(({ observer }) => observer.status()),
+    plannedSteps: () =>
+      [...posts.values()].flatMap(({ leases, sweep }) => [...leases.plannedSteps(), ...sweep.plannedSteps()]),
+  };
+}
+
+function openPost(core: Core, life: Life, provider: ManagedProvider, options: ControllerOptions): Post {
+  const context: Context = {
+    core,
+    life,
+    // A stream of its own: what one provider draws does not disturb the others.
+    prng: core.prng.fork(),
+    onPoint: options.onPoint ?? (async () => {}),
+    onBug: options.onBug ?? (() => {}),
+  };
+  const { wantsFloatingIp } = provider;
+  const sweep = new Sweep(context, provider);
+  const observer = new Observer(context, {
+    provider,
+    sweep,
+    restWatch: new RestWatch(context, provider),
+    intervalMs: options.pollIntervalMs ?? POLL_INTERVAL_MS,
+    actOnEmptyStore: options.actOnEmptyStore ?? false,
+  });
+  const callsMax = options.callsMax ?? OUTSIDE_CALLS_MAX;
+  return { sweep, observer, leases: new LeaseController(context, provider, { wantsFloatingIp, callsMax }) };
+}
+
+/** `changes` null: everything is to be looked at. */
+function dispatch(posts: ReadonlyMap<ProviderId, Post>, changes: readonly Change[] | null): void {
+  for (const { observer, leases } of posts.values()) {
+    observer.notice(changes);
+    if (changes === null) leases.lookAtAll();
+  }
+  for (const change of changes ?? []) {
+    if (change.entity !== 'lease' || change.after === null) continue;
+    posts.get(change.after.request.demand.providerId)?.leases.notice(change.after);
+  }
+}

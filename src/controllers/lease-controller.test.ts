@@ -1,0 +1,204 @@
+import { expect, test } from 'vitest';
+import { CALL_TIMEOUT_MS, leaseId, SimulatedService } from '../../test/support/simulated-service.ts';
+import { MINUTE_MS, SECOND_MS } from '../base/units.ts';
+import type { ArmedFault } from '../sim/faults.ts';
+
+const ALL = { servers: 1, ports: 1, floatingIps: 1 };
+const NOTHING = { servers: 0, ports: 0, floatingIps: 0 };
+
+/** Up, to the shelf, back, and away: every step that there is. */
+async function liveFully(service: SimulatedService): Promise<void> {
+  await service.borrow(['a'], { atEnd: 'shelve' });
+  await service.reach('a', 'active');
+  expect(service.outside()).toEqual(ALL);
+  await service.give({ type: 'lease.shelve', leaseId: leaseId('a') });
+  await service.reach('a', 'shelved');
+  expect(service.outside()).toEqual(ALL);
+  await service.give({
+    type: 'lease.unshelve',
+    leaseId: leaseId('a'),
+    durationMs: null,
+    waitUntilMs: null,
+  });
+  await service.reach('a', 'active');
+  await service.give({ type: 'lease.release', leaseId: leaseId('a') });
+  await service.reach('a', 'ended');
+}
+
+test('brings a lease up, to the shelf, back, and away, and leaves nothing behind', async () => {
+  const service = await new SimulatedService().open();
+  await liveFully(service);
+  expect(service.outside()).toEqual(NOTHING);
+  expect(service.engine.world.openIntents.size).toBe(0);
+  expect(service.bugs).toEqual([]);
+});
+
+test('hands out a connection and the host that Nova chose', async () => {
+  const service = await new SimulatedService().open();
+  await service.borrow(['a']);
+  await service.reach('a', 'active');
+  const lease = service.lease('a');
+  const [server] = service.cloud.servers.values();
+  expect(lease?.state).toMatchObject({
+    connection: { host: lease?.refs.address, port: 22, user: 'ubuntu' },
+    claim: { provisional: false, hostId: `sim:${server?.host}` },
+  });
+  expect(lease?.refs).toMatchObject({ serverId: server?.id });
+});
+
+const STEPS: readonly (readonly [name: string, method: string, pathContains: string])[] = [
+  ['createPort', 'POST', '/v2.0/ports'],
+  ['createServer', 'POST', '/v2.1/servers'],
+  ['createFloatingIp', 'POST', '/v2.0/floatingips'],
+  ['shelve or unshelve', 'POST', '/action'],
+  ['deleteFloatingIp', 'DELETE', '/floatingips/'],
+  ['deleteServer', 'DELETE', '/servers/'],
+  ['deletePort', 'DELETE', '/ports/'],
+];
+const FAULTS: readonly ArmedFault['kind'][] = [
+  'requestLost',
+  'replyDropped',
+  'errorAfterEffect',
+  'acceptedLate',
+  'rateLimited',
+];
+
+test.each(STEPS)(
+  'whatever happens to %s, there is one of everything and then nothing',
+  async (_name, method, pathContains) => {
+    for (const kind of FAULTS) {
+      const service = await new SimulatedService().open();
+      service.cloud.arm({ kind, method, pathContains });
+      await liveFully(service);
+      // A late deletion finds nothing any more: it was repeated meanwhile.
+      const isMoot = kind === 'acceptedLate' && method === 'DELETE';
+      expect(service.cloud.faultCounts[kind], kind).toBe(isMoot ? 0 : 1);
+      // What was accepted late shows up after the lease has ended, and is swept.
+      await service.clock.run(5 * MINUTE_MS);
+      expect(service.outside(), kind).toEqual(NOTHING);
+      expect(service.bugs, kind).toEqual([]);
+    }
+  },
+);
+
+test('does not repeat a creation before its time-out, and not at all where it took effect', async () => {
+  const service = await new SimulatedService().open();
+  service.cloud.arm({ kind: 'replyDropped', method: 'POST', pathContains: '/v2.1/servers' });
+  await service.borrow(['a']);
+  const opened: string[] = [];
+  service.engine.onCommit((changes) => {
+    for (const change of changes ?? []) {
+      if (change.entity === 'intent' && change.after !== null) opened.push(change.after.step);
+    }
+  });
+  await service.reach('a', 'active');
+  expect(opened).toEqual(['createPort', 'createServer', 'createFloatingIp']);
+
+  service.cloud.arm({ kind: 'requestLost', method: 'POST', pathContains: '/v2.0/ports' });
+  await service.borrow(['b']);
+  const from = service.clock.monotonicMs();
+  await service.clock.runUntil(
+    () => opened.filter((step) => step === 'createPort').length === 3,
+    5 * MINUTE_MS,
+  );
+  expect(service.clock.monotonicMs() - from).toBeGreaterThanOrEqual(CALL_TIMEOUT_MS);
+  expect(service.lease('b')?.setbacks).toMatchObject([{ code: 'cloud_no_reply' }]);
+});
+
+test('a start that the cloud refuses for good fails with its words', async () => {
+  const service = await new SimulatedService().open();
+  await service.borrow(['a'], { image: 'no-such-image' });
+  await service.reach('a', 'ended');
+  const ended = await service.engine.readLease(leaseId('a'));
+  expect(ended?.state).toMatchObject({ kind: 'ended', reason: 'failed' });
+  expect(ended?.state).toMatchObject({ cause: expect.stringContaining('no-such-image') });
+  expect(service.outside()).toEqual(NOTHING);
+});
+
+test('a start on a host that cannot is tried again elsewhere, after its remains are gone', async () => {
+  const service = await new SimulatedService().open();
+  service.cloud.arm({ kind: 'buildError' });
+  await service.borrow(['a']);
+  await service.reach('a', 'active');
+  expect(service.lease('a')?.setbacks).toMatchObject([{ code: 'no_valid_host' }]);
+  expect(service.outside()).toEqual(ALL);
+});
+
+test('tells the same trouble once a minute, however often it is met', async () => {
+  const service = await new SimulatedService().open();
+  await service.borrow(['a']);
+  await service.reach('a', 'active');
+  service.cloud.faultPolicy = { ...service.cloud.faultPolicy, rates: { badGateway: 1 } };
+  await service.give({ type: 'lease.release', leaseId: leaseId('a') });
+  // A cloud of which nothing can be read is no news about a lease: nothing was tried.
+  await service.clock.run(10 * MINUTE_MS);
+  expect(service.lease('a')?.setbacks).toEqual([]);
+  expect([...service.engine.world.findings.keys()]).toContain('end_failing:lease/a');
+  expect(service.controllers.status()).toMatchObject([
+    { reachable: false, error: expect.stringContaining('502') },
+  ]);
+
+  service.cloud.faultPolicy = { ...service.cloud.faultPolicy, rates: {} };
+  await service.reach('a', 'ended');
+  expect([...service.engine.world.findings.keys()]).toEqual([]);
+  expect(service.outside()).toEqual(NOTHING);
+});
+
+test.each(['frozen', 'observing'])(
+  'while %s, nothing is changed outside, and what would be done is shown',
+  async (mode) => {
+    const service = await new SimulatedService().open();
+    await service.borrow(['a', 'b']);
+    await service.reach('a', 'active');
+    await service.reach('b', 'active');
+    await service.give({ type: 'lease.release', leaseId: leaseId('a') });
+    await service.give(
+      mode === 'frozen'
+        ? { type: 'service.freeze', reason: 'test' }
+        : { type: 'service.mode', mode: { kind: 'observe', reason: 'test' } },
+    );
+    await service.clock.run(MINUTE_MS);
+    const before = service.outside();
+    await service.clock.run(20 * MINUTE_MS);
+    expect(service.outside()).toEqual(before);
+    expect(service.controllers.plannedSteps()).toMatchObject([{ leaseId: 'a', providerId: 'sim' }]);
+    expect(service.controllers.status()).toMatchObject([{ reachable: true }]);
+
+    await service.give(
+      mode === 'frozen' ? { type: 'service.thaw' } : { type: 'service.mode', mode: { kind: 'act' } },
+    );
+    await service.clock.run(SECOND_MS);
+    expect(service.controllers.plannedSteps()).toEqual([]);
+    await service.reach('a', 'ended', MINUTE_MS);
+    expect(service.outside()).toEqual(ALL);
+  },
+);
+
+test('while frozen, nothing counts as gone: what the cloud shows may be the reason', async () => {
+  const service = await new SimulatedService().open();
+  await service.borrow(['a']);
+  await service.give({ type: 'lease.release', leaseId: leaseId('a') });
+  await service.give({ type: 'service.freeze', reason: 'test' });
+  await service.clock.run(10 * MINUTE_MS);
+  expect(service.lease('a')?.state.kind).toBe('ending');
+  await service.give({ type: 'service.thaw' });
+  await service.reach('a', 'ended', MINUTE_MS);
+});
+
+test('never makes more calls at once than allowed', async () => {
+  let running = 0;
+  let most = 0;
+  const service = await new SimulatedService({
+    controllers: { callsMax: 2 },
+    around: (provider) => ({
+      ...provider,
+      inspect: (subject) => {
+        most = Math.max(most, ++running);
+        return provider.inspect(subject).finally(() => (running -= 1));
+      },
+    }),
+  }).open();
+  await service.borrow(['a', 'b', 'c', 'd']);
+  for (const name of ['a', 'b', 'c', 'd']) await service.reach(name, 'active');
+  expect(most).toBe(2);
+});

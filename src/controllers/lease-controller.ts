@@ -1,0 +1,335 @@
+/**
+ * Brings each lease of one provider to where its state says that it should be, one idempotent call at a time:
+ * look, plan, record the intent, call, report. It decides nothing about capacity or policy, keeps nothing
+ * that a crash could lose, and leaves leases alone that are not on their way (those are the observer's).
+ */
+import { AssertionError, unreachable } from '../base/assert.ts';
+import type { LeaseId, ProviderId } from '../base/ids.ts';
+import type { StepFailure, SystemCommand } from '../domain/command.ts';
+import type { Lease, StartProgress } from '../domain/model/lease.ts';
+import { keeperOf } from '../domain/provision/keeper.ts';
+import { plan, type Plan } from '../domain/provision/plan.ts';
+import { refsToRecord } from '../domain/provision/refs.ts';
+import { claimOf } from '../domain/world.ts';
+import { EngineError } from '../engine/engine-types.ts';
+import type { Goal, Provider, ProviderError, Sighting, Step } from '../engine/ports.ts';
+import { give, mayAct, type Context } from './context.ts';
+import { clearFinding, leaseSubject, raiseFinding } from './findings.ts';
+import { goalOf, progressAfter, stateKeyOf } from './lease-facts.ts';
+import { LeaseMemory } from './lease-memory.ts';
+import { asProviderError, assertOurs, callOutside, close } from './outside-call.ts';
+import { IDLE_LOOK_MS, pollPauseMs, retryPauseMs } from './pacing.ts';
+import { isMissed, isOver, mayStillWake, type UnansweredCall } from './unanswered-call.ts';
+import { WorkQueue } from './work-queue.ts';
+
+export interface PlannedStep {
+  readonly providerId: ProviderId;
+  readonly leaseId: LeaseId;
+  readonly step: Step;
+  readonly why: string;
+}
+
+export interface LeaseControllerOptions {
+  readonly wantsFloatingIp: boolean;
+  readonly callsMax: number;
+}
+
+const NAME = 'lease-controller';
+const AT_ONCE = 0;
+
+/** No lease needs so many calls to get anywhere: more without a pause is a loop, and is slowed down. */
+const TURNS_IN_ROW_MAX = 20;
+
+/** After so many failures in a row somebody should know; about two minutes of trying. */
+const FAILURES_TOLD = 6;
+
+/** What is looked at in one turn. */
+interface View {
+  readonly lease: Lease;
+  readonly goal: Goal;
+  readonly memory: LeaseMemory;
+  readonly sighting: Sighting;
+}
+
+export class LeaseController {
+  readonly #context: Context;
+  readonly #provider: Provider;
+  readonly #wantsFloatingIp: boolean;
+  readonly #queue: WorkQueue<LeaseId>;
+  readonly #memories = new Map<LeaseId, LeaseMemory>();
+  readonly #planned = new Map<LeaseId, PlannedStep>();
+
+  constructor(context: Context, provider: Provider, options: LeaseControllerOptions) {
+    this.#context = context;
+    this.#provider = provider;
+    this.#wantsFloatingIp = options.wantsFloatingIp;
+    const { clock } = context.core;
+    this.#queue = new WorkQueue({
+      clock,
+      concurrency: options.callsMax,
+      run: (leaseId) => this.#turn(leaseId),
+    });
+  }
+
+  /** To be told of each committed change of a lease of this provider. */
+  notice(lease: Lease): void {
+    const memory = this.#memories.get(lease.id);
+    const isKnown = goalOf(lease) === null ? memory === undefined : memory?.stateKey === stateKeyOf(lease);
+    if (!isKnown) this.#queue.wake(lease.id);
+  }
+
+  /** Looks at everything now: at the start, after a reload, after a thaw. */
+  lookAtAll(): void {
+    for (const lease of this.#context.core.world.leases.values()) {
+      const isOurs = lease.request.demand.providerId === this.#provider.id;
+      if (isOurs && goalOf(lease) !== null) this.#queue.wake(lease.id);
+    }
+    for (const leaseId of this.#memories.keys()) this.#queue.wake(leaseId);
+  }
+
+  /** What would be done next, if it were allowed. */
+  plannedSteps(): readonly PlannedStep[] {
+    return [...this.#planned.values()];
+  }
+
+  stop(): void {
+    this.#queue.stop();
+  }
+
+  async #turn(leaseId: LeaseId): Promise<number | null> {
+    const lease = this.#context.core.world.leases.get(leaseId);
+    const goal = lease === undefined ? null : goalOf(lease);
+    if (lease === undefined || goal === null) {
+      this.#memories.delete(leaseId);
+      this.#planned.delete(leaseId);
+      return null;
+    }
+    const memory = this.#memories.get(leaseId) ?? new LeaseMemory(lease);
+    this.#memories.set(leaseId, memory);
+    memory.enter(lease);
+    let pauseMs: number | null;
+    try {
+      pauseMs = await this.#look(lease, goal, memory);
+    } catch (error) {
+      // What was not committed is found again by the next look.
+      if (!(error instanceof EngineError)) this.#context.onBug(error);
+      pauseMs = this.#pauseAfterFailure(memory, null);
+    }
+    memory.turns = pauseMs === AT_ONCE ? memory.turns + 1 : 0;
+    return memory.turns > TURNS_IN_ROW_MAX ? this.#pauseAfterFailure(memory, null) : pauseMs;
+  }
+
+  async #look(lease: Lease, goal: Goal, memory: LeaseMemory): Promise<number | null> {
+    const { core, life, onBug } = this.#context;
+    let sighting: Sighting;
+    try {
+      const { deploymentId } = core.world.control;
+      sighting = await life.live(this.#provider.inspect({ deploymentId, lease }));
+    } catch (error) {
+      return this.#failed(lease, goal, memory, asProviderError(error, onBug));
+    }
+    if (sighting.dateMs !== null) core.reportDate(sighting.dateMs);
+    if (core.world.leases.get(lease.id) !== lease) return AT_ONCE;
+    const call = memory.unanswered(core.world.openIntents.get(lease.id), core.nowMs());
+    const view = { lease, goal, memory, sighting };
+    const next = this.#plan(view, call);
+    await this.#record(view, next, call);
+    await this.#locate(view);
+    const current = core.world.leases.get(lease.id);
+    if (current === undefined || stateKeyOf(current) !== memory.stateKey) return AT_ONCE;
+    return this.#act({ ...view, lease: current }, next);
+  }
+
+  #plan({ lease, goal, memory, sighting }: View, call: UnansweredCall | null): Plan {
+    const nowMs = this.#context.core.nowMs();
+    const next = plan({
+      providerKind: this.#provider.kind,
+      goal,
+      lease,
+      sighting,
+      nowMs,
+      wantsFloatingIp: this.#wantsFloatingIp,
+      openIntent: call && { ...call.intent, openedAtMs: call.sinceMs },
+      unshelveSentAtMs: memory.unshelveSentAtMs,
+    });
+    if (call === null || !mayStillWake(call, { goal, sighting, next, nowMs })) return next;
+    return { kind: 'wait', progress: null, why: 'the answer to unshelve is still out' };
+  }
+
+  /**
+   * Records what was found without an answer of the cloud, and closes a call of which is known now what it
+   * did.
+   */
+  async #record(
+    { lease, goal, memory, sighting }: View,
+    next: Plan,
+    call: UnansweredCall | null,
+  ): Promise<void> {
+    const nowMs = this.#context.core.nowMs();
+    // What is being taken away needs no record: it is found by what was recorded before, or by its mark.
+    const refs = goal === 'gone' ? null : refsToRecord(lease, sighting);
+    if (call !== null && (next.kind !== 'wait' || isOver(call, sighting, nowMs))) {
+      const { intent, failure } = call;
+      const isTold = isMissed(call, sighting, nowMs) && memory.isNews(failure, nowMs);
+      await close(this.#context, NAME, intent, refs, isTold ? failure : null);
+    } else if (refs !== null) {
+      await give(this.#context, NAME, { type: 'lease.refs', leaseId: lease.id, refs });
+    }
+  }
+
+  async #locate({ lease, memory, sighting }: View): Promise<void> {
+    const claim = claimOf(lease);
+    const hostId = keeperOf(sighting)?.hostId ?? null;
+    if (claim?.kind !== 'slot' || hostId === null || hostId === memory.reportedHostId) return;
+    if (claim.hostId === hostId && !claim.provisional) return;
+    memory.reportedHostId = hostId;
+    await give(this.#context, NAME, { type: 'lease.located', leaseId: lease.id, hostId });
+  }
+
+  async #act(view: View, next: Plan): Promise<number | null> {
+    this.#planned.delete(view.lease.id);
+    switch (next.kind) {
+      case 'step':
+        return this.#step(view, next.step, next.why);
+      case 'wait':
+        return this.#wait(view, next.progress);
+      case 'done':
+        return this.#finish(view);
+      case 'failed':
+        return this.#giveUp(view, next.failure);
+      case 'lost':
+        return this.#lose(view, next.cause);
+      case 'shelvedOutside':
+        throw new AssertionError('only a lease that was handed out can be shelved by another hand');
+      default:
+        return unreachable(next);
+    }
+  }
+
+  async #step(view: View, step: Step, why: string): Promise<number | null> {
+    const { core } = this.#context;
+    const { lease, memory } = view;
+    if (!mayAct(core.world.control)) {
+      this.#planned.set(lease.id, { providerId: this.#provider.id, leaseId: lease.id, step, why });
+      return IDLE_LOOK_MS;
+    }
+    const { servers, port, floatingIp } = view.sighting;
+    const seen = [...servers, port, floatingIp].filter((object) => object !== null);
+    await assertOurs(this.#context, lease, step, seen);
+    const isNews = (failure: StepFailure): boolean => memory.isNews(failure, core.nowMs());
+    const outcome = await callOutside(this.#context, {
+      name: NAME,
+      provider: this.#provider,
+      lease,
+      step,
+      isNews,
+    });
+    switch (outcome.kind) {
+      case 'stale':
+        return AT_ONCE;
+      case 'made':
+        return this.#stepMade(lease, memory, step);
+      case 'open':
+        memory.call = outcome.call;
+        return this.#pauseAfterFailure(memory, null);
+      case 'failed':
+        if (outcome.failure.next !== 'again' && view.goal === 'running')
+          return this.#giveUp(view, outcome.failure);
+        return this.#failed(lease, view.goal, memory, outcome.error);
+      default:
+        return unreachable(outcome);
+    }
+  }
+
+  async #stepMade(lease: Lease, memory: LeaseMemory, step: Step): Promise<number> {
+    memory.failures = 0;
+    memory.polls = 0;
+    if (step.kind === 'unshelve') memory.unshelveSentAtMs = this.#context.core.nowMs();
+    await this.#showProgress(lease.id, progressAfter(step));
+    return AT_ONCE;
+  }
+
+  async #wait({ lease, memory }: View, progress: StartProgress | null): Promise<number> {
+    if (memory.call === null) memory.failures = 0;
+    if (await this.#showProgress(lease.id, progress)) memory.polls = 0;
+    return this.#pauseBeforeLook(memory);
+  }
+
+  async #finish({ lease, goal, memory, sighting }: View): Promise<number | null> {
+    const { core } = this.#context;
+    switch (goal) {
+      case 'running': {
+        const { deploymentId } = core.world.control;
+        const connection = this.#provider.connection({ deploymentId, lease }, sighting);
+        if (connection !== null) return this.#report({ type: 'lease.ready', leaseId: lease.id, connection });
+        await this.#showProgress(lease.id, 'checking');
+        return this.#pauseBeforeLook(memory);
+      }
+      case 'shelved':
+        await clearFinding(this.#context, NAME, 'shelve_failing', leaseSubject(lease.id));
+        return this.#report({ type: 'lease.shelved', leaseId: lease.id });
+      case 'gone':
+        // A cloud that shows nothing may be the very reason for the freeze: nothing ends until somebody has
+        // looked.
+        if (core.world.control.freeze !== null) return IDLE_LOOK_MS;
+        await clearFinding(this.#context, NAME, 'end_failing', leaseSubject(lease.id));
+        return this.#report({ type: 'lease.gone', leaseId: lease.id });
+      default:
+        return unreachable(goal);
+    }
+  }
+
+  /**
+   * A start goes elsewhere or ends; for everything else there is no elsewhere, so it is tried for ever, and
+   * told.
+   */
+  async #giveUp({ lease, goal, memory }: View, failure: StepFailure): Promise<number | null> {
+    if (goal === 'running') return this.#report({ type: 'lease.startFailed', leaseId: lease.id, failure });
+    await this.#tellFailing(lease.id, goal, failure.message);
+    return this.#pauseAfterFailure(memory, null);
+  }
+
+  async #lose({ lease }: View, cause: string): Promise<number | null> {
+    if (this.#context.core.world.control.freeze !== null) return IDLE_LOOK_MS;
+    return this.#report({ type: 'lease.lost', leaseId: lease.id, cause });
+  }
+
+  async #failed(lease: Lease, goal: Goal, memory: LeaseMemory, error: ProviderError): Promise<number> {
+    const pauseMs = this.#pauseAfterFailure(memory, error.retryAfterMs);
+    if (memory.failures >= FAILURES_TOLD) await this.#tellFailing(lease.id, goal, error.message);
+    return pauseMs;
+  }
+
+  async #tellFailing(leaseId: LeaseId, goal: Goal, message: string): Promise<void> {
+    // A start has a deadline of its own.
+    if (goal === 'running') return;
+    const code = goal === 'shelved' ? 'shelve_failing' : 'end_failing';
+    await raiseFinding(this.#context, NAME, { code, subject: leaseSubject(leaseId), message });
+  }
+
+  /** True when it was news. */
+  async #showProgress(leaseId: LeaseId, progress: StartProgress | null): Promise<boolean> {
+    const state = this.#context.core.world.leases.get(leaseId)?.state;
+    if (progress === null || state?.kind !== 'starting' || state.progress === progress) return false;
+    await give(this.#context, NAME, { type: 'lease.progress', leaseId, progress });
+    return true;
+  }
+
+  /** Reports what ends this goal; where the lease has moved on meanwhile, it is looked at again. */
+  async #report(command: SystemCommand): Promise<number | null> {
+    const outcome = await give(this.#context, NAME, command);
+    return outcome.ok ? null : AT_ONCE;
+  }
+
+  #pauseBeforeLook(memory: LeaseMemory): number {
+    const pauseMs = pollPauseMs(memory.polls, this.#context.prng);
+    memory.polls += 1;
+    return pauseMs;
+  }
+
+  #pauseAfterFailure(memory: LeaseMemory, retryAfterMs: number | null): number {
+    const pauseMs = retryPauseMs(memory.failures, retryAfterMs, this.#context.prng);
+    memory.failures += 1;
+    return pauseMs;
+  }
+}

@@ -1,0 +1,67 @@
+/** What a server needs besides its parts: ids, the first token, the projects of the configuration. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { writeSync } from 'node:fs';
+import { asId, type Ids } from '../base/ids.ts';
+import { DAY_MS } from '../base/units.ts';
+import type { ControllerOptions } from '../controllers/controllers.ts';
+import type { Engine } from '../engine/engine.ts';
+import { hashSecret } from '../engine/service.ts';
+import type { Config } from './config.ts';
+
+export function randomIds(): Ids {
+  return { next: () => randomUUID() };
+}
+
+/** On a store without any token: an admin token for the first day. null: there are tokens, or none is needed. */
+export async function bootstrapToken(engine: Engine, demo: boolean): Promise<string | null> {
+  if (demo || engine.world.tokens.size > 0) return null;
+  const secret = `berth_${randomBytes(32).toString('base64url')}`;
+  const nowMs = engine.nowMs();
+  const outcome = await engine.command('bootstrap', {
+    type: 'token.create',
+    token: {
+      id: asId(randomUUID()),
+      name: 'bootstrap',
+      secretHash: hashSecret(secret),
+      projectId: asId('admin'),
+      role: 'admin',
+      createdAtMs: nowMs,
+      createdBy: 'system:bootstrap',
+      expiresAtMs: nowMs + DAY_MS,
+    },
+  });
+  return outcome.ok ? secret : null;
+}
+
+/** Quotas of the configuration win over what was set by hand: the file is what operators keep. */
+export async function syncProjects(engine: Engine, projects: Config['projects']): Promise<void> {
+  for (const { id, name = id, gpus = null, leases = null } of projects) {
+    const known = engine.world.projects.get(asId(id));
+    if (
+      known !== undefined &&
+      known.name === name &&
+      known.quota.gpus === gpus &&
+      known.quota.leases === leases
+    )
+      continue;
+    await engine.command('config', { type: 'project.set', projectId: asId(id), name, gpus, leases });
+  }
+}
+
+/**
+ * For crash tests of the real process: with `BERTH_PAUSE_POINT=<point>[:<n>]` it says on stderr when it has come to
+ * that point for the nth time and waits there for its end.
+ */
+export function pausePoints(): Pick<ControllerOptions, 'onPoint'> {
+  const wanted = process.env['BERTH_PAUSE_POINT'];
+  if (wanted === undefined || wanted === '') return {};
+  const [point, nth = '1'] = wanted.split(':');
+  let left = Number(nth);
+  return {
+    onPoint: async (reached) => {
+      if (reached !== point || --left !== 0) return;
+      writeSync(2, `paused at ${reached}\n`);
+      await new Promise<never>(() => undefined);
+    },
+  };
+}

@@ -1,0 +1,200 @@
+/**
+ * The configuration: one schema for the file (YAML), from which defaults, checks and the reference page come. Keys are
+ * as operators write them; an unknown one is an error that names the nearest known one. Flags win over the file.
+ */
+import { readFile } from 'node:fs/promises';
+import { parse, YAMLParseError } from 'yaml';
+import { z } from 'zod';
+import { nearest } from '../base/nearest.ts';
+import { err, ok, type Result } from '../base/result.ts';
+import { formatDuration, parseDuration } from '../base/units.ts';
+import { declaredConfigSchema } from '../declared/config.ts';
+import { DEFAULT_SETTINGS, type Settings } from '../domain/settings.ts';
+
+const duration = z.string().transform((text, context) => {
+  const parsed = parseDuration(text);
+  if (parsed.ok) return parsed.value;
+  context.addIssue({ code: 'custom', message: parsed.error });
+  return z.NEVER;
+});
+
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'letters, digits, dots, dashes and underscores');
+const defaults = DEFAULT_SETTINGS;
+
+const leasesSchema = z.strictObject({
+  max_duration: duration
+    .default(defaults.leaseDurationMsMax)
+    .describe('longest lease, and furthest end of an extension'),
+  start_timeout: duration.default(defaults.startTimeoutMs).describe('a start that takes longer has failed'),
+  start_estimate: duration
+    .default(defaults.startEstimateMs)
+    .describe('expected time of a start, for forecasts'),
+  end_estimate: duration.default(defaults.endEstimateMs).describe('expected time of shelving or deleting'),
+  warnings: z
+    .array(duration)
+    .max(8)
+    .default([...defaults.warningsMs])
+    .describe('before the end'),
+  queue_max: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(defaults.queueMax)
+    .describe('most requests that wait at once'),
+  placement: z.enum(['least_fragmentation', 'best_fit', 'spread']).default(defaults.placement),
+});
+
+const projectSchema = z.strictObject({
+  id: name,
+  name: z.string().min(1).max(255).optional(),
+  gpus: z.int().min(0).optional().describe('most GPUs held at once; left out: no limit'),
+  leases: z.int().min(0).optional().describe('most leases held at once; left out: no limit'),
+});
+
+const simulatedSchema = z.strictObject({
+  hosts: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(2)
+    .describe('GPU hosts of the simulated cloud, each with two V100'),
+  admin_port: z.int().min(0).max(65_535).default(0).describe('loopback port of its own API; 0: any free one'),
+});
+
+const cloudSchema = z.strictObject({
+  name: name.describe('of the cloud in clouds.yaml'),
+  network: z.string().min(1).describe('tenant network of the servers, by id or name'),
+  external_network: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('where floating IPs come from; null: none'),
+  image: z.string().min(1).describe('image of leases that name none'),
+  user: z.string().min(1).default('ubuntu').describe('login user of the images'),
+  ssh_port: z.int().min(1).max(65_535).default(22),
+  config_drive: z.boolean().default(false),
+  aliases: z.record(z.string(), z.string()).default({}).describe('PCI alias → gpu_type of the aggregates'),
+  vcpu_ratio: z.number().min(1).max(64).default(4),
+});
+
+export const configSchema = z.strictObject({
+  listen: z.string().default('127.0.0.1:8080').describe('HOST:PORT'),
+  data: z.string().min(1).default('.berth').describe('folder of the SQLite store'),
+  mode: z
+    .enum(['act', 'observe'])
+    .default('act')
+    .describe('observe: plans are shown, nothing is written outside'),
+  insecure_http: z.boolean().default(false),
+  trusted_proxies: z.array(z.string()).max(64).default([]).describe('whose X-Forwarded-For is believed'),
+  tls: z.strictObject({ key: z.string(), cert: z.string() }).nullable().default(null).describe('PEM files'),
+  metrics_need_token: z.boolean().default(false),
+  rate_limit: z
+    .strictObject({ per_second: z.number().positive(), burst: z.number().positive() })
+    .nullable()
+    .default({ per_second: 200, burst: 1000 })
+    .describe('requests of one caller; null: no limit'),
+  poll_interval: duration.default(15_000).describe('between two looks at each provider'),
+  leases: leasesSchema.prefault({}),
+  projects: z.array(projectSchema).max(10_000).default([]),
+  declared: declaredConfigSchema.nullable().default(null).describe('hosts that are there already'),
+  clouds: z.array(cloudSchema).max(16).default([]),
+  simulated: simulatedSchema.nullable().default(null),
+});
+
+export type Config = z.output<typeof configSchema>;
+
+/** Reads and checks a file; the error is one sentence per fault. */
+export async function loadConfig(path: string): Promise<Result<Config, readonly string[]>> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    return err([`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`]);
+  }
+  return parseConfig(text, path);
+}
+
+export function parseConfig(text: string, path: string): Result<Config, readonly string[]> {
+  let raw: unknown;
+  try {
+    raw = parse(text) ?? {};
+  } catch (error) {
+    const message = error instanceof YAMLParseError ? error.message.split('\n')[0] : String(error);
+    return err([`${path} is not YAML: ${message ?? ''}`]);
+  }
+  const parsed = configSchema.safeParse(raw);
+  if (parsed.success) return ok(parsed.data);
+  return err(parsed.error.issues.flatMap((issue) => faultTexts(issue, path)));
+}
+
+export function settingsOf(config: Config): Settings {
+  const { leases } = config;
+  return {
+    ...DEFAULT_SETTINGS,
+    leaseDurationMsMax: leases.max_duration,
+    startTimeoutMs: leases.start_timeout,
+    startEstimateMs: leases.start_estimate,
+    endEstimateMs: leases.end_estimate,
+    warningsMs: leases.warnings.toSorted((a, b) => b - a),
+    queueMax: leases.queue_max,
+    placement: leases.placement,
+  };
+}
+
+/** As it would be written in a file, durations as text. There are no secrets in it: those are in files of their own. */
+export function printable(config: Config): object {
+  const { leases } = config;
+  return {
+    ...config,
+    poll_interval: formatDuration(config.poll_interval),
+    leases: {
+      ...leases,
+      max_duration: formatDuration(leases.max_duration),
+      start_timeout: formatDuration(leases.start_timeout),
+      start_estimate: formatDuration(leases.start_estimate),
+      end_estimate: formatDuration(leases.end_estimate),
+      warnings: leases.warnings.map(formatDuration),
+    },
+  };
+}
+
+function faultTexts(issue: z.core.$ZodIssue, path: string): readonly string[] {
+  const at = issue.path.map(String).join('.');
+  if (issue.code !== 'unrecognized_keys') return [`${path}: ${at === '' ? '' : `${at}: `}${issue.message}`];
+  const known = keysAt(issue.path);
+  return issue.keys.map((key) => {
+    const like = nearest(key, known);
+    const where = at === '' ? key : `${at}.${key}`;
+    return `${path}: unknown key '${where}'${like === null ? '' : `; did you mean '${like}'?`}`;
+  });
+}
+
+/** The keys that the schema has at a place of the file. */
+function keysAt(path: readonly PropertyKey[]): readonly string[] {
+  let schema: unknown = configSchema;
+  for (const part of path) {
+    const inner = unwrap(schema);
+    if (inner instanceof z.ZodObject && typeof part === 'string') schema = inner.shape[part];
+    else if (inner instanceof z.ZodArray) schema = inner.element;
+    else if (inner instanceof z.ZodRecord) schema = inner.valueType;
+    else return [];
+  }
+  const found = unwrap(schema);
+  return found instanceof z.ZodObject ? Object.keys(found.shape) : [];
+}
+
+function unwrap(schema: unknown): unknown {
+  let inner = schema;
+  while (
+    inner instanceof z.ZodDefault ||
+    inner instanceof z.ZodPrefault ||
+    inner instanceof z.ZodNullable ||
+    inner instanceof z.ZodOptional
+  ) {
+    inner = inner.unwrap();
+  }
+  return inner;
+}

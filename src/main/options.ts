@@ -1,0 +1,53 @@
+/** What `serve` runs with: the file, then the flags, then the demo's needs. */
+import { existsSync } from 'node:fs';
+import type { ServeOptions } from '../cli/io.ts';
+import { configSchema, loadConfig, type Config } from './config.ts';
+
+/** Something that the operator can mend; the message says how. */
+export class ServeFailure extends Error {
+  override readonly name = 'ServeFailure';
+}
+
+/** Looked for when no file is named. */
+export const CONFIG_PATH_DEFAULT = '/etc/berth/berth.yaml';
+
+export async function resolveOptions(options: ServeOptions): Promise<Config> {
+  if (options.storeUrl !== null) {
+    throw new ServeFailure(`--store ${options.storeUrl}: this version stores in SQLite only; use --data DIR`);
+  }
+  const base = await fileConfig(options);
+  const config: Config = {
+    ...base,
+    ...(options.listen !== null && { listen: options.listen }),
+    ...(options.dataDir !== null && { data: options.dataDir }),
+    ...(options.mode !== null && { mode: options.mode }),
+    ...(options.insecureHttp && { insecure_http: true }),
+  };
+  if (options.cloud !== null && !config.clouds.some((cloud) => cloud.name === options.cloud)) {
+    throw new ServeFailure(
+      `--cloud ${options.cloud}: the configuration has no such cloud; add it under \`clouds:\` (network, image …), see docs/operate/install.md`,
+    );
+  }
+  const clouds =
+    options.cloud === null ? config.clouds : config.clouds.filter((cloud) => cloud.name === options.cloud);
+  if (options.demo) {
+    if (clouds.length > 0 || config.declared !== null) return { ...config, clouds };
+    return { ...config, clouds, simulated: config.simulated ?? { hosts: 2, admin_port: 0 } };
+  }
+  if (clouds.length === 0 && config.declared === null && config.simulated === null) {
+    throw new ServeFailure(
+      'there is nothing to lend: the configuration names no cloud, no declared host, and no simulated cloud; ' +
+        'try `berth serve --demo`, or see docs/operate/install.md',
+    );
+  }
+  return { ...config, clouds };
+}
+
+async function fileConfig(options: ServeOptions): Promise<Config> {
+  const path =
+    options.configPath ?? (existsSync(CONFIG_PATH_DEFAULT) && !options.demo ? CONFIG_PATH_DEFAULT : null);
+  if (path === null) return configSchema.parse({});
+  const loaded = await loadConfig(path);
+  if (loaded.ok) return loaded.value;
+  throw new ServeFailure(loaded.error.join('\n'));
+}

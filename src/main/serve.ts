@@ -1,0 +1,159 @@
+/** `berth serve`: puts the pieces together and takes them apart again. The one place that constructs adapters. */
+import { readFile } from 'node:fs/promises';
+import { pino } from 'pino';
+import { systemClock } from '../base/clock.ts';
+import { asId, type Ids } from '../base/ids.ts';
+import { createPrng } from '../base/prng.ts';
+import type { ServeOptions } from '../cli/io.ts';
+import { startControllers, type Controllers } from '../controllers/controllers.ts';
+import { Engine } from '../engine/engine.ts';
+import type { Store } from '../engine/ports.ts';
+import { Service } from '../engine/service.ts';
+import { checkListener } from '../server/listener.ts';
+import { LOG_REDACT_PATHS, type UserActor } from '../server/options.ts';
+import { createServer, type BerthServer } from '../server/server.ts';
+import { openSqliteStore } from '../store/sqlite/store.ts';
+import { bootstrapToken, pausePoints, randomIds, syncProjects } from './bootstrap.ts';
+import { settingsOf, type Config } from './config.ts';
+import { DEMO_POLL_MS } from './demo.ts';
+import { openProviders } from './providers.ts';
+import { resolveOptions, ServeFailure } from './options.ts';
+import { untilSignal } from './signals.ts';
+import { VERSION } from './version.ts';
+
+/** Who everybody is in the demo. */
+const DEMO_ACTOR: UserActor = { kind: 'user', userId: 'demo', projectId: asId('demo'), role: 'admin' };
+/** How long requests under way may take when the server is told to stop. */
+const CLOSE_MS_MAX = 8000;
+
+interface Running {
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly controllers: Controllers;
+  readonly server: BerthServer;
+  readonly closeProviders: () => Promise<void>;
+}
+
+/** Serves until SIGINT or SIGTERM; resolves with the exit code. Rejects with ServeFailure for what the operator can mend. */
+export async function serve(options: ServeOptions, say: (line: string) => void): Promise<number> {
+  const config = await resolveOptions(options);
+  const { host, port } = splitListen(config.listen);
+  const demo = options.demo;
+  const listener = checkListener({
+    host,
+    open: demo,
+    tls: config.tls !== null,
+    trustedProxy: config.trusted_proxies.length > 0,
+    insecureHttp: config.insecure_http,
+  });
+  if (!listener.ok) throw new ServeFailure(listener.error);
+  const logger = pino({ level: demo ? 'warn' : 'info', redact: [...LOG_REDACT_PATHS] }, pino.destination(2));
+  const running = await start(config, options, logger);
+  try {
+    const url = await running.server.listen(host, port);
+    for (const line of greeting(url, config, demo, await bootstrapToken(running.engine, demo))) say(line);
+    await untilSignal();
+    say('Stopping; leases go on, and are looked after again at the next start.');
+    return 0;
+  } finally {
+    await stop(running);
+  }
+}
+
+async function start(config: Config, options: ServeOptions, logger: pino.Logger): Promise<Running> {
+  const ids: Ids = randomIds();
+  const clock = systemClock;
+  const store = await openSqliteStore({ dir: config.data, version: VERSION, clock, ids });
+  const onError = (error: Error): void => logger.error({ err: error }, 'engine failure');
+  const engine = await Engine.open({
+    store,
+    clock,
+    prng: createPrng(Date.now() | 0),
+    ids,
+    settings: settingsOf(config),
+    hooks: { onError },
+  });
+  const providers = await openProviders(config, {
+    clock,
+    deploymentId: () => engine.world.control.deploymentId,
+  });
+  await syncProjects(engine, config.projects);
+  if (config.mode === 'observe') {
+    await engine.command('config', {
+      type: 'service.mode',
+      mode: { kind: 'observe', reason: 'the configuration says so' },
+    });
+  } else if (options.mode === 'act') {
+    await engine.command('config', { type: 'service.mode', mode: { kind: 'act' } });
+  }
+  const controllers = startControllers(engine, providers.list, {
+    pollIntervalMs: options.demo ? DEMO_POLL_MS : config.poll_interval,
+    actOnEmptyStore: options.mode === 'act',
+    ...pausePoints(),
+    onBug: (error) => logger.error({ err: error }, 'controller failure'),
+  });
+  const service = new Service({
+    engine,
+    providers: () => controllers.status(),
+    ready: () => controllers.ready(),
+  });
+  const server = await createServer({
+    engine: service,
+    logger,
+    clock,
+    ids,
+    version: VERSION,
+    openAs: options.demo ? DEMO_ACTOR : null,
+    metricsNeedToken: config.metrics_need_token,
+    rateLimit:
+      config.rate_limit === null
+        ? null
+        : { perSecond: config.rate_limit.per_second, burst: config.rate_limit.burst },
+    trustedProxies: config.trusted_proxies,
+    tls:
+      config.tls === null
+        ? null
+        : { key: await readFile(config.tls.key, 'utf8'), cert: await readFile(config.tls.cert, 'utf8') },
+  });
+  return { store, engine, controllers, server, closeProviders: providers.close };
+}
+
+/** Doors first, then the hands, then the books. */
+async function stop(running: Running): Promise<void> {
+  const timeout = new Promise<void>((resolve) => {
+    setTimeout(resolve, CLOSE_MS_MAX).unref();
+  });
+  await Promise.race([running.server.close(), timeout]);
+  await running.controllers.stop();
+  running.engine.stop();
+  await running.store.close();
+  await running.closeProviders();
+}
+
+function splitListen(listen: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(listen);
+  const port = Number(match?.[3] ?? -1);
+  if (match === null || port < 0 || port > 65_535) {
+    throw new ServeFailure(`listen '${listen}' is not HOST:PORT; write it like 127.0.0.1:8080 or [::1]:8080`);
+  }
+  return { host: match[1] ?? match[2] ?? '127.0.0.1', port };
+}
+
+function greeting(url: string, config: Config, demo: boolean, token: string | null): readonly string[] {
+  if (demo) {
+    const hosts = config.simulated?.hosts ?? 0;
+    return [
+      `Berth lends GPUs at ${url} (demo: a simulated cloud with ${hosts * 2} V100; open to everybody on this machine).`,
+      'Try: bin/berth flavor list · bin/berth borrow gpu_tiny --for 1h · bin/berth lease list · bin/berth return ID',
+      `Look: ${url}/ (live numbers) · ${url}/ui/ (API) · docs/guide/first-lease.md · Ctrl-C stops; ${config.data} keeps everything.`,
+    ];
+  }
+  const lines = [`Berth ${VERSION} serves at ${url}; data in ${config.data}.`];
+  if (token !== null) {
+    lines.push(`First start: this admin token is shown once and ends in 24 h: ${token}`);
+    lines.push(
+      `Use it to make others: BERTH_TOKEN=… bin/berth token create --name NAME --role admin --expires 90d`,
+    );
+  }
+  return lines;
+}

@@ -1,0 +1,13 @@
+import { readFileSync } from 'node:fs';
+
+/** From package.json, the one place that has it. */
+export const VERSION: string = readVersion();
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const parsed: unknown = JSON.parse(text);
+  const version =
+    typeof parsed === 'object' && parsed !== null && 'version' in parsed ? parsed.version : null;
+  if (typeof version !== 'string') throw new Error('package.json has no version');
+  return version;
+}

@@ -1,0 +1,124 @@
+import type { Clock } from '../base/clock.ts';
+import { ProviderError } from '../engine/ports.ts';
+
+/** The part of `fetch` that is used, so that a simulation or a client with its own CA can stand in for it. */
+export type Fetch = (url: string, init: FetchInit) => Promise<Response>;
+
+interface FetchInit {
+  readonly method: string;
+  readonly headers: Record<string, string>;
+  readonly body: string | null;
+  readonly redirect: 'manual';
+  readonly signal: AbortSignal;
+}
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
+  /** True if the request changes nothing, so that a lost reply leaves nothing in doubt. */
+  readonly safe: boolean;
+  /** What it is called in messages, e.g. `compute POST /servers`. */
+  readonly name: string;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** The server's clock from the Date header, ms; null: it sent none. */
+  readonly dateMs: number | null;
+}
+
+export interface Http {
+  /** Upper limit of one exchange, ms. */
+  readonly timeoutMs: number;
+  /** Any status resolves; rejects with ProviderError when there is no complete reply in time. */
+  exchange(request: HttpRequest): Promise<HttpReply>;
+}
+
+/** Nova's largest page has 1000 servers of some 10 KB; more than this is not a reply that we asked for. */
+const BODY_BYTES_MAX = 32 * 1024 * 1024;
+
+/** Failures before the first byte of the request was sent: nothing can have happened. */
+const NOT_SENT = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'CERT_HAS_EXPIRED',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+]);
+
+/** One request, one reply: bounded in time and size, never repeated. */
+export function createHttp(options: {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+}): Http {
+  const { fetch, clock, timeoutMs } = options;
+  return {
+    timeoutMs,
+    async exchange(request) {
+      const abort = new AbortController();
+      const cancel = clock.setTimer(timeoutMs, () =>
+        abort.abort(new Error(`no reply within ${timeoutMs} ms`)),
+      );
+      try {
+        const response = await fetch(request.url, {
+          method: request.method,
+          headers: { ...request.headers },
+          body: request.body,
+          redirect: 'manual',
+          signal: abort.signal,
+        });
+        const text = await readBounded(response);
+        return { status: response.status, headers: response.headers, text, dateMs: dateOf(response.headers) };
+      } catch (error) {
+        throw lostReply(request, abort.signal.aborted ? abort.signal.reason : error);
+      } finally {
+        cancel();
+      }
+    },
+  };
+}
+
+async function readBounded(response: Response): Promise<string> {
+  if (response.body === null) return '';
+  const decoder = new TextDecoder();
+  let text = '';
+  let sizeBytes = 0;
+  for await (const chunk of response.body) {
+    sizeBytes += chunk.byteLength;
+    if (sizeBytes > BODY_BYTES_MAX) throw new Error(`the reply is larger than ${BODY_BYTES_MAX} bytes`);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+function dateOf(headers: Headers): number | null {
+  const dateMs = Date.parse(headers.get('date') ?? '');
+  return Number.isNaN(dateMs) ? null : dateMs;
+}
+
+function lostReply(request: HttpRequest, error: unknown): ProviderError {
+  const cause = error instanceof Error ? error : new Error(String(error));
+  const inner = cause.cause instanceof Error ? cause.cause : cause;
+  const code = 'code' in inner && typeof inner.code === 'string' ? inner.code : '';
+  if (NOT_SENT.has(code)) {
+    return new ProviderError('unavailable', 'none', `${request.name}: cannot connect (${inner.message})`, {
+      cause,
+    });
+  }
+  const effect = request.safe ? 'none' : 'unknown';
+  return new ProviderError('no_reply', effect, `${request.name}: no complete reply (${inner.message})`, {
+    cause,
+  });
+}

@@ -1,0 +1,48 @@
+import { assert } from '../base/assert.ts';
+import { asId, type LeaseId } from '../base/ids.ts';
+import type { BerthMark } from '../domain/provision/sighting.ts';
+
+/** Nova's limits on a tag: 60 characters, no `/` and no `,` (nova/objects/tag.py, 26.2.2). */
+const TAG_CHARS_MAX = 60;
+const MARK = /^berth:([A-Za-z0-9-]{1,40}):([A-Za-z0-9-]{1,40})$/;
+const METADATA = { deployment: 'berth_deployment', lease: 'berth_lease' } as const;
+
+/**
+ * The text that everything made for a lease carries: as tag of a server, as description of ports and floating
+ * IPs.
+ */
+export function markText(deploymentId: string, leaseId: LeaseId): string {
+  const text = `berth:${deploymentId}:${leaseId}`;
+  assert(text.length <= TAG_CHARS_MAX && MARK.test(text), 'deployment and lease ids fit into a Nova tag');
+  return text;
+}
+
+/** The same in a second place: an owner who edits the tags seldom touches the metadata. */
+export function markMetadata(deploymentId: string, leaseId: LeaseId): Readonly<Record<string, string>> {
+  return { [METADATA.deployment]: deploymentId, [METADATA.lease]: leaseId };
+}
+
+/** Reads a description; null: not a mark of ours. */
+export function parseMark(text: string): BerthMark {
+  const match = MARK.exec(text);
+  const [deploymentId, leaseId] = [match?.[1], match?.[2]];
+  return deploymentId === undefined || leaseId === undefined
+    ? null
+    : { deploymentId, leaseId: asId(leaseId) };
+}
+
+/** The mark of a server: its tag, else its metadata. */
+export function markOf(server: {
+  readonly tags: readonly string[];
+  readonly metadata: Readonly<Record<string, string>>;
+}): BerthMark {
+  for (const tag of server.tags) {
+    const mark = parseMark(tag);
+    if (mark !== null) return mark;
+  }
+  const deploymentId = server.metadata[METADATA.deployment];
+  const leaseId = server.metadata[METADATA.lease];
+  return deploymentId === undefined || leaseId === undefined
+    ? null
+    : parseMark(`berth:${deploymentId}:${leaseId}`);
+}

@@ -1,0 +1,30 @@
+import { routes } from '../../api/routes.ts';
+import { asId } from '../../base/ids.ts';
+import type { Register } from '../dispatch.ts';
+import type { ServerOptions } from '../options.ts';
+import { explanationToJson, queueToJson } from '../present/waiting.ts';
+import { found } from '../problem.ts';
+import { durationMs, pastTime, requireReady, wantedOf } from './leases.ts';
+
+export function waitingRoutes(register: Register, options: ServerOptions): void {
+  register('getQueue', routes.getQueue, ({ session }) => queueToJson(session.queue()));
+
+  register('explainLease', routes.explainLease, async ({ session, params }) => {
+    const { lease } = found(await session.lease(params.id));
+    return explanationToJson(found(session.explainLease(lease.id)));
+  });
+
+  register('explain', routes.explain, ({ session, caller, body, nowMs }) => {
+    requireReady(options);
+    const fromMs = body.from ?? null;
+    if (fromMs !== null && fromMs <= nowMs) throw pastTime('from', fromMs, nowMs);
+    const query = {
+      wanted: wantedOf(body),
+      projectId: asId<'project'>(body.project_id ?? caller.projectId),
+      hostId: body.host ? found(session.host(body.host)).host.id : null,
+      durationMs: durationMs(body) ?? 0,
+      fromMs,
+    };
+    return explanationToJson(found(session.explain(query)));
+  });
+}

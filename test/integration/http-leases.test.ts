@@ -1,0 +1,154 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createdLeases, leaseJson } from '../../src/api/leases.ts';
+import { createClient, type Client } from '../../src/client/client.ts';
+import { startTestServer } from '../support/engine.ts';
+
+let server: Awaited<ReturnType<typeof startTestServer>>;
+let token: string;
+let client: Client;
+let flavor: string;
+
+beforeAll(async () => {
+  server = await startTestServer();
+  token = await server.token('member', 'demo');
+  client = createClient({ baseUrl: server.url, token });
+  const { flavors } = await client.listFlavors();
+  flavor = flavors.find(({ available }) => available > 1)?.name ?? '';
+});
+
+afterAll(() => server.close());
+
+async function post(
+  path: string,
+  body: object,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Response> {
+  return fetch(`${server.url}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-auth-token': token, ...headers },
+    body: JSON.stringify(body),
+  });
+}
+
+function readAt(minimum: string): Promise<Response> {
+  return fetch(`${server.url}/v1/queue`, {
+    headers: { 'x-auth-token': token, 'berth-min-revision': minimum },
+  });
+}
+
+test('a lease is borrowed, shown, listed, explained, and given back', async () => {
+  const { lease, leases } = await client.createLease({ flavor, duration: '2h', name: 'first' });
+  expect(leases).toEqual([lease]);
+  expect(lease).toMatchObject({
+    name: 'first',
+    flavor,
+    duration_seconds: 7200,
+    project_id: 'demo',
+    at_end: 'shelve',
+  });
+  const id = lease?.id ?? '';
+  expect((await client.getLease(id.slice(0, 8))).lease.id).toBe(id);
+  expect((await client.listLeases()).leases.map((each) => each.id)).toContain(id);
+  expect((await client.getHost(lease?.host ?? '')).host.lease_ids).toContain(id);
+  const { explanation } = await client.explain({ flavor, duration_seconds: 3600 });
+  expect(explanation.hosts.length).toBeGreaterThan(0);
+  const released = await client.releaseLease(id);
+  expect(['ending', 'ended']).toContain(released.lease.state);
+  expect(released.lease.generation).toBeGreaterThan(lease?.generation ?? 0);
+});
+
+test('a repetition with the same key answers the same and borrows nothing more', async () => {
+  const body = { flavor, duration: '1h', name: 'once' };
+  const first = await post('/v1/leases', body, { 'idempotency-key': 'key-1' });
+  const second = await post('/v1/leases', { ...body }, { 'idempotency-key': 'key-1' });
+  expect([first.status, second.status]).toEqual([201, 201]);
+  expect(first.headers.get('idempotent-replayed')).toBeNull();
+  expect(second.headers.get('idempotent-replayed')).toBe('true');
+  const ids = [first, second].map(async (reply) => createdLeases.parse(await reply.json()).lease?.id);
+  const [firstId, secondId] = await Promise.all(ids);
+  expect(secondId).toBe(firstId);
+  expect((await client.listLeases()).leases.filter(({ name }) => name === 'once').length).toBe(1);
+  const other = await post('/v1/leases', { ...body, name: 'other' }, { 'idempotency-key': 'key-1' });
+  expect([other.status, await other.json()]).toMatchObject([422, { code: 'idempotency_mismatch' }]);
+});
+
+test('another caller may use the same key', async () => {
+  const body = { flavor, duration: '1h' };
+  const first = await post('/v1/leases', body, { 'idempotency-key': 'shared' });
+  const otherToken = await server.token('member', 'demo', undefined, 'somebody else');
+  const second = await post('/v1/leases', body, { 'idempotency-key': 'shared', 'x-auth-token': otherToken });
+  expect([first.status, second.status]).toEqual([201, 201]);
+  expect(second.headers.get('idempotent-replayed')).toBeNull();
+});
+
+test('revisions rise, and a read waits for the one it asks for', async () => {
+  const before = Number(
+    (await post('/v1/explain', { flavor, duration: '1h' })).headers.get('berth-revision'),
+  );
+  const created = await post('/v1/leases', { flavor, duration: '1h' });
+  const revision = created.headers.get('berth-revision') ?? '';
+  expect(Number(revision)).toBeGreaterThan(before);
+  expect((await readAt(revision)).status).toBe(200);
+  const malformed = await readAt('soon');
+  expect([malformed.status, await malformed.json()]).toMatchObject([400, { code: 'malformed_header' }]);
+});
+
+test('several leases are made together', async () => {
+  const from = new Date(Date.now() + 86_400_000).toISOString();
+  const reply = await client.createLease({ flavor, duration: '1h', from, count: 2 });
+  expect(reply.lease).toBeUndefined();
+  expect(new Set(reply.leases.map(({ id }) => id)).size).toBe(2);
+  expect(new Set(reply.leases.map(({ reservation_id: reservation }) => reservation)).size).toBe(1);
+  for (const lease of reply.leases)
+    expect(lease).toMatchObject({ state: 'reserved', starts_at: `${from.slice(0, 19)}Z` });
+});
+
+test('pages cover all leases once', async () => {
+  const own = createClient({ baseUrl: server.url, token: await server.token('member', 'paging') });
+  for (let index = 0; index < 5; index++) await own.createLease({ flavor, duration: '1h' });
+  const all = (await own.listLeases()).leases.map(({ id }) => id);
+  const paged: string[] = [];
+  let marker: string | null = null;
+  do {
+    const page = await own.listLeases({ limit: 2, ...(marker !== null && { marker }) });
+    expect(page.leases.length).toBeLessThanOrEqual(2);
+    paged.push(...page.leases.map(({ id }) => id));
+    marker = page.next;
+  } while (marker !== null);
+  expect(paged).toEqual(all);
+  expect(all.length).toBe(5);
+});
+
+test('a token shows its secret once and works until it is revoked', async () => {
+  const manager = createClient({ baseUrl: server.url, token: await server.token('manager', 'demo') });
+  const { token: made, secret } = await manager.createToken({ name: 'ci', role: 'reader', duration: '1d' });
+  const reader = createClient({ baseUrl: server.url, token: secret });
+  expect((await reader.getStatus()).actor).toEqual({ user_id: 'ci', project_id: 'demo', role: 'reader' });
+  const { tokens } = await manager.listTokens();
+  expect(tokens.map(({ id }) => id)).toContain(made.id);
+  expect(JSON.stringify(tokens)).not.toContain(secret);
+  await manager.revokeToken(made.id);
+  await expect(reader.getStatus()).rejects.toMatchObject({ status: 401, code: 'unauthenticated' });
+});
+
+test('an operator drains, freezes, and sets quotas', async () => {
+  const admin = createClient({ baseUrl: server.url, token: await server.token('admin', 'demo') });
+  const [first] = (await admin.listHosts()).hosts;
+  const drained = await admin.drainHost(first?.id ?? '', { reason: 'new fans' });
+  expect(drained.host.drain).toMatchObject({ reason: 'new fans', until: null });
+  expect((await admin.undrainHost(first?.id ?? '')).host.drain).toBeNull();
+  expect((await admin.freeze({ reason: 'storage is down' })).freeze).toMatchObject({
+    frozen: true,
+    reason: 'storage is down',
+  });
+  expect((await admin.thaw()).freeze.frozen).toBe(false);
+  const { project } = await admin.putProject('vision', { quota: { gpus: 4 } });
+  expect(project).toEqual({ id: 'vision', name: 'vision', quota: { gpus: 4, leases: null } });
+  expect((await admin.listFindings()).findings).toEqual([]);
+});
+
+test('a lease on the wire has exactly the members of its schema', async () => {
+  const reply = await post('/v1/leases', { flavor, duration: '1h' });
+  const body = createdLeases.extend({ lease: leaseJson.strict() }).parse(await reply.json());
+  expect(Object.keys(body.lease).toSorted()).toEqual(Object.keys(leaseJson.shape).toSorted());
+});

@@ -1,0 +1,146 @@
+/**
+ * What must hold in every history (SPEC.md I1–I7), checked from outside the engine: against the cloud, against the
+ * event log, against the store. Each checker returns sentences; empty: it holds.
+ */
+import { deepEqual } from '../../src/base/json.ts';
+import type { LeaseId } from '../../src/base/ids.ts';
+import type { LeaseStateKind } from '../../src/domain/model/lease.ts';
+import { totalDevices } from '../../src/domain/scheduler/free.ts';
+import type { World } from '../../src/domain/world.ts';
+import type { StoredEvent } from '../../src/engine/ports.ts';
+import type { SimCloud } from '../../src/sim/cloud.ts';
+
+/** I3: how late an end may be decided when nothing stands in its way. */
+const EXPIRY_LATE_MS_MAX = 5000;
+const HELD: ReadonlySet<string | null> = new Set<LeaseStateKind>([
+  'starting',
+  'active',
+  'shelving',
+  'ending',
+]);
+
+/** I1: a lease never has two machines that run: that is what two claims on the hardware for one lease would be. */
+export function checkCloud(cloud: SimCloud, deploymentId: string): readonly string[] {
+  const broken: string[] = [];
+  const running = new Map<string, string>();
+  for (const server of cloud.servers.values()) {
+    if (server.vmState !== 'active') continue;
+    const leaseId = server.metadata['berth_lease'];
+    if (leaseId === undefined || server.metadata['berth_deployment'] !== deploymentId) continue;
+    const other = running.get(leaseId);
+    if (other !== undefined)
+      broken.push(`I1: lease ${leaseId} has two running servers, ${other} and ${server.id}`);
+    running.set(leaseId, server.id);
+  }
+  return broken;
+}
+
+/** I3: an active lease is ended when its time is over, unless the service is frozen or doubts its clock. */
+export class ExpiryChecker {
+  /** Since when each lease is overdue, on the monotonic clock: the judged time itself may be set by a second source. */
+  readonly #overdueSince = new Map<LeaseId, number>();
+
+  check(world: World, nowMs: number, monotonicMs: number): readonly string[] {
+    const { freeze, clockDoubt, mode } = world.control;
+    const paused = freeze !== null || clockDoubt !== null || mode.kind === 'observe';
+    const broken: string[] = [];
+    for (const id of this.#overdueSince.keys())
+      if (paused || !world.leases.has(id)) this.#overdueSince.delete(id);
+    if (paused) return [];
+    for (const lease of world.leases.values()) {
+      if (lease.state.kind !== 'active' || lease.state.expiresAtMs > nowMs) {
+        this.#overdueSince.delete(lease.id);
+        continue;
+      }
+      const sinceMs = this.#overdueSince.get(lease.id) ?? monotonicMs;
+      this.#overdueSince.set(lease.id, sinceMs);
+      const lateMs = monotonicMs - sinceMs;
+      if (lateMs > EXPIRY_LATE_MS_MAX) broken.push(`I3: ${lease.id} should have ended ${lateMs} ms ago`);
+    }
+    return broken;
+  }
+}
+
+/** I4: what a new process would load is what this one knows. */
+export function checkStored(world: World, loaded: World): readonly string[] {
+  const broken: string[] = [];
+  const compare = (what: string, a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>): void => {
+    if (a.size !== b.size) broken.push(`I4: ${a.size} ${what} in memory, ${b.size} in the store`);
+    for (const [id, entity] of a)
+      if (!deepEqual(entity, b.get(id))) broken.push(`I4: ${what} ${id} differs from the store`);
+  };
+  compare('leases', world.leases, loaded.leases);
+  compare('intents', world.intents, loaded.intents);
+  compare('projects', world.projects, loaded.projects);
+  compare('flavors', world.flavors, loaded.flavors);
+  const hosts = (w: World): Map<string, unknown> => new Map([...w.hosts].map(([id, row]) => [id, row.host]));
+  compare('hosts', hosts(world), hosts(loaded));
+  if (!deepEqual(world.control, loaded.control)) broken.push('I4: the control record differs from the store');
+  return broken;
+}
+
+/** I5: the usage of each lease is what the event log says about when it held how many devices. */
+export function checkUsage(
+  events: readonly StoredEvent[],
+  gpusOf: (leaseId: LeaseId) => number,
+  usedOf: (leaseId: LeaseId) => number | null,
+): readonly string[] {
+  const heldSince = new Map<string, number>();
+  const used = new Map<string, number>();
+  for (const event of events) {
+    if (event.entity !== 'lease') continue;
+    const since = heldSince.get(event.id);
+    if (since === undefined && begins(event)) heldSince.set(event.id, event.atMs);
+    if (since !== undefined && !HELD.has(event.after)) {
+      heldSince.delete(event.id);
+      const deviceMs = Math.max(0, event.atMs - since) * gpusOf(event.id as LeaseId);
+      used.set(event.id, (used.get(event.id) ?? 0) + deviceMs);
+    }
+  }
+  const broken: string[] = [];
+  for (const [id, deviceMs] of used) {
+    const booked = usedOf(id as LeaseId);
+    if (booked !== null && !heldSince.has(id) && booked !== deviceMs) {
+      broken.push(`I5: ${id} has ${booked} ms × GPU in its books, the events say ${deviceMs}`);
+    }
+  }
+  return broken;
+}
+
+/** What is held begins with a start, or with an adoption; an ending that comes from the shelf holds nothing. */
+function begins(event: StoredEvent): boolean {
+  return (
+    (event.after === 'starting' && event.before !== 'starting') ||
+    (event.after === 'active' && event.before === null)
+  );
+}
+
+/** After everybody has gone home: nothing is owed, nothing is left. */
+export function checkAllGone(world: World, cloud: SimCloud, deploymentId: string): readonly string[] {
+  const broken: string[] = [];
+  for (const lease of world.leases.values()) {
+    broken.push(
+      `every request is answered: ${lease.id} is still ${lease.state.kind} ${JSON.stringify(lease.setbacks.at(-1) ?? null)}`,
+    );
+  }
+  for (const row of world.hosts.values()) {
+    if (row.claims.size > 0) broken.push(`I4: ${row.host.name} still has ${row.claims.size} claims`);
+  }
+  if (world.intents.size > 0) broken.push(`I4: ${world.intents.size} intents are open`);
+  const ours = (text: string | undefined): boolean => text?.includes(deploymentId) === true;
+  for (const server of cloud.servers.values()) {
+    if (server.vmState !== 'deleted' && ours(server.metadata['berth_deployment']))
+      broken.push(`I4: server ${server.id} (${server.vmState}) is left in the cloud`);
+  }
+  for (const port of cloud.ports.values())
+    if (ours(port.description)) broken.push(`I4: port ${port.id} is left in the cloud`);
+  for (const ip of cloud.floatingIps.values())
+    if (ours(ip.description)) broken.push(`I4: floating IP ${ip.id} is left in the cloud`);
+  return broken;
+}
+
+/** GPUs of a lease, for the sums. */
+export function gpusIn(world: World, leaseId: LeaseId): number | null {
+  const lease = world.leases.get(leaseId);
+  return lease === undefined ? null : totalDevices(lease.request.demand.devices);
+}

@@ -1,0 +1,149 @@
+/** People and operators, drawn from a seed: they borrow, extend, return, shelve, book, change their minds, drain, freeze. */
+import { asId } from '../../src/base/ids.ts';
+import type { Prng } from '../../src/base/prng.ts';
+import { HOUR_MS, MINUTE_MS } from '../../src/base/units.ts';
+import type { Actor } from '../../src/domain/actor.ts';
+import type { UserCommand } from '../../src/domain/command.ts';
+import type { Lease, LeaseStateKind } from '../../src/domain/model/lease.ts';
+import type { World } from '../../src/domain/world.ts';
+
+const PROJECTS = ['demo', 'lab2', 'course'] as const;
+const FLAVORS = [
+  'gpu_tiny',
+  'gpu_tiny',
+  'gpu_large',
+  'gpu_2xlarge',
+  'de.NBI GPU V100 medium',
+  'de.NBI 2 GPU V100 large',
+] as const;
+
+export interface Act {
+  readonly actor: Actor;
+  readonly command: UserCommand;
+}
+
+/** One thing that somebody does now; null: nobody finds anything to do. */
+export function nextAct(world: World, prng: Prng, nowMs: number): Act | null {
+  const roll = prng.below(100);
+  if (roll < 38) return borrow(world, prng, nowMs);
+  if (roll < 42) return book(prng, nowMs);
+  if (roll < 54)
+    return onLease(
+      world,
+      prng,
+      ['active', 'queued', 'starting', 'shelved', 'reserved', 'shelving', 'ending'],
+      (lease) => ({ type: 'lease.release', leaseId: lease.id }),
+    );
+  if (roll < 62) return onLease(world, prng, ['active'], (lease) => extension(lease, prng, nowMs));
+  if (roll < 72)
+    return onLease(world, prng, ['active'], (lease) => ({ type: 'lease.shelve', leaseId: lease.id }));
+  if (roll < 86) return onLease(world, prng, ['shelved'], (lease) => unshelve(lease, prng, nowMs));
+  if (roll < 88)
+    return onLease(world, prng, ['shelved'], (lease) => ({ type: 'lease.release', leaseId: lease.id }));
+  if (roll < 92) return drain(world, prng, nowMs);
+  if (roll < 94) return admin({ type: 'service.freeze', reason: 'the operator looks at something' });
+  if (roll < 98) return admin({ type: 'service.thaw' });
+  return quota(prng);
+}
+
+function borrow(world: World, prng: Prng, nowMs: number): Act {
+  const member = someMember(prng);
+  const waits = prng.below(4);
+  const hosts = [...world.hosts.keys()];
+  return {
+    actor: member,
+    command: {
+      ...request(member, prng),
+      leaseIds: [asId(prng.uuid())],
+      hostId: hosts.length > 0 && prng.chance(0.05) ? prng.pick(hosts) : null,
+      waitUntilMs: waits === 0 ? nowMs : waits === 1 ? nowMs + prng.below(30 * MINUTE_MS) : null,
+      window: null,
+    },
+  };
+}
+
+function book(prng: Prng, nowMs: number): Act {
+  const member = someMember(prng);
+  const count = 1 + prng.below(2);
+  return {
+    actor: member,
+    command: {
+      ...request(member, prng),
+      leaseIds: Array.from({ length: count }, () => asId<'lease'>(prng.uuid())),
+      hostId: null,
+      waitUntilMs: null,
+      window: { fromMs: nowMs + MINUTE_MS + prng.below(HOUR_MS), reservationId: asId(prng.uuid()) },
+    },
+  };
+}
+
+type Create = Extract<UserCommand, { readonly type: 'lease.create' }>;
+
+function request(
+  member: Extract<Actor, { readonly kind: 'user' }>,
+  prng: Prng,
+): Omit<Create, 'leaseIds' | 'hostId' | 'waitUntilMs' | 'window'> {
+  return {
+    type: 'lease.create',
+    projectId: member.projectId,
+    ownerId: member.userId,
+    name: 'simulated',
+    wanted: { kind: 'flavor', flavor: prng.pick(FLAVORS) },
+    durationMs: 2 * MINUTE_MS + prng.below(30 * MINUTE_MS),
+    atEnd: prng.chance(0.5) ? 'shelve' : 'delete',
+    image: prng.chance(0.02) ? 'no-such-image' : null,
+    sshPublicKey: null,
+  };
+}
+
+function extension(lease: Lease, prng: Prng, nowMs: number): UserCommand {
+  return { type: 'lease.extend', leaseId: lease.id, expiresAtMs: nowMs + MINUTE_MS + prng.below(HOUR_MS) };
+}
+
+function unshelve(lease: Lease, prng: Prng, nowMs: number): UserCommand {
+  const waitUntilMs = prng.chance(0.5) ? nowMs + prng.below(15 * MINUTE_MS) : null;
+  return { type: 'lease.unshelve', leaseId: lease.id, durationMs: null, waitUntilMs };
+}
+
+function drain(world: World, prng: Prng, nowMs: number): Act | null {
+  const hosts = [...world.hosts.values()];
+  if (hosts.length === 0) return null;
+  const { host } = prng.pick(hosts);
+  if (host.drain !== null || prng.chance(0.3)) return admin({ type: 'host.undrain', hostId: host.id });
+  const fromMs = nowMs + prng.below(HOUR_MS);
+  const untilMs = prng.chance(0.8) ? fromMs + MINUTE_MS + prng.below(HOUR_MS) : null;
+  return admin({ type: 'host.drain', hostId: host.id, fromMs, untilMs, reason: 'firmware' });
+}
+
+function quota(prng: Prng): Act {
+  const id = prng.pick(PROJECTS);
+  const gpus = prng.chance(0.5) ? null : 2 + prng.below(3);
+  return admin({ type: 'project.set', projectId: asId(id), name: id, gpus, leases: null });
+}
+
+function onLease(
+  world: World,
+  prng: Prng,
+  kinds: readonly LeaseStateKind[],
+  command: (lease: Lease) => UserCommand,
+): Act | null {
+  const wanted = prng.pick(kinds);
+  const found = [...world.leases.values()].filter((lease) => lease.state.kind === wanted);
+  if (found.length === 0) return null;
+  const lease = prng.pick(found);
+  const actor: Actor = { kind: 'user', userId: lease.ownerId, projectId: lease.projectId, role: 'member' };
+  return { actor, command: command(lease) };
+}
+
+function someMember(prng: Prng): Extract<Actor, { readonly kind: 'user' }> {
+  return {
+    kind: 'user',
+    userId: `user-${prng.below(4)}`,
+    projectId: asId(prng.pick(PROJECTS)),
+    role: 'member',
+  };
+}
+
+export function admin(command: UserCommand): Act {
+  return { actor: { kind: 'user', userId: 'root', projectId: asId('admin'), role: 'admin' }, command };
+}

@@ -1,0 +1,86 @@
+import type { Clock } from '../../src/base/clock.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import { assertDefined } from '../../src/base/assert.ts';
+import type { CliIo, ServeOptions } from '../../src/cli/io.ts';
+import { runCli } from '../../src/cli/run.ts';
+
+export interface CliTestOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Paths and texts; every other file is missing. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly clock?: Clock;
+  readonly fetch?: typeof fetch;
+  readonly isTTY?: boolean;
+  readonly columns?: number | null;
+  readonly faults?: readonly string[];
+}
+
+export interface CliTest {
+  /** Runs one command line as a shell would split it at blanks. */
+  run(...argv: readonly string[]): Promise<number>;
+  /** Takes what was written since the last look. */
+  stdout(): string;
+  stderr(): string;
+  /** Resolves once stderr has the text. */
+  said(text: string): Promise<void>;
+  /** Ctrl-C. */
+  interrupt(): void;
+  readonly served: readonly ServeOptions[];
+}
+
+/** The command line in this process, with an outside of texts. */
+export function createCliTest(options: CliTestOptions = {}): CliTest {
+  const written = { stdout: '', stderr: '' };
+  const interrupts = new Set<() => void>();
+  const served: ServeOptions[] = [];
+  let onWrite = (): void => undefined;
+  const output = (name: 'stdout' | 'stderr') => ({
+    write(text: string) {
+      written[name] += text;
+      onWrite();
+    },
+    isTTY: options.isTTY ?? false,
+    columns: options.columns ?? null,
+  });
+  const io: CliIo = {
+    env: options.env ?? {},
+    stdout: output('stdout'),
+    stderr: output('stderr'),
+    homeDir: '/home/ada',
+    clock: options.clock ?? systemClock,
+    fetch: options.fetch ?? fetch,
+    readText: async (path) => assertDefined(options.files?.[path], `ENOENT: ${path}`),
+    onInterrupt(callback) {
+      interrupts.add(callback);
+      return () => interrupts.delete(callback);
+    },
+    version: '1.2.3',
+    server: {
+      serve: async (wanted) => {
+        served.push(wanted);
+        return 0;
+      },
+      configCheck: async () => options.faults ?? [],
+      configPrint: async (path) => `path: ${path ?? 'default'}`,
+    },
+  };
+  const take = (name: 'stdout' | 'stderr'): string => {
+    const text = written[name];
+    written[name] = '';
+    return text;
+  };
+  return {
+    run: (...argv) => runCli(argv, io),
+    stdout: () => take('stdout'),
+    stderr: () => take('stderr'),
+    said: (text) =>
+      new Promise((resolve) => {
+        onWrite = () => {
+          if (written.stderr.includes(text)) resolve();
+        };
+        onWrite();
+      }),
+    interrupt: () => interrupts.forEach((callback) => callback()),
+    served,
+  };
+}

@@ -1,0 +1,157 @@
+/**
+ * A whole server for tests: real engine, real SQLite (in memory, without the thread), real controllers against the
+ * simulated cloud, real HTTP on a free port of loopback.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { DatabaseSync } from 'node:sqlite';
+import { systemClock } from '../../src/base/clock.ts';
+import { asId } from '../../src/base/ids.ts';
+import { createPrng } from '../../src/base/prng.ts';
+import { HOUR_MS } from '../../src/base/units.ts';
+import { startControllers, type Controllers } from '../../src/controllers/controllers.ts';
+import { DEFAULT_SETTINGS, type Settings } from '../../src/domain/settings.ts';
+import type { Role } from '../../src/domain/model/token.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import { hashSecret, Service } from '../../src/engine/service.ts';
+import { createOpenStackProvider } from '../../src/openstack/provider.ts';
+import { createSession } from '../../src/openstack/session.ts';
+import type { ServerOptions } from '../../src/server/options.ts';
+import { createServer } from '../../src/server/server.ts';
+import { SimCloud } from '../../src/sim/cloud.ts';
+import { createSimFetch } from '../../src/sim/sim-fetch.ts';
+import { defaultTopology } from '../../src/sim/topology.ts';
+import { REALISTIC_TIMINGS, type SimTimings } from '../../src/sim/world.ts';
+import { openCore } from '../../src/store/sqlite/core.ts';
+import { createDirectStore } from '../../src/store/sqlite/direct.ts';
+
+/** Everything at once, so that tests wait for conditions and not for clouds. */
+const INSTANT: SimTimings = {
+  ...REALISTIC_TIMINGS,
+  scheduleMs: [1, 5],
+  spawnMs: [5, 20],
+  shelveMs: [5, 20],
+  offloadMs: [1, 5],
+  powerMs: [1, 5],
+  deleteMs: [1, 5],
+};
+
+export interface TestServerOptions {
+  readonly settings?: Partial<Settings>;
+  readonly server?: Partial<ServerOptions>;
+}
+
+export interface TestServer {
+  readonly url: string;
+  readonly engine: Engine;
+  readonly service: Service;
+  readonly controllers: Controllers;
+  readonly cloud: SimCloud;
+  /** The secret of a new token; `expiresInMs` may be negative. */
+  token(role: Role, project: string, expiresInMs?: number, name?: string): Promise<string>;
+  close(): Promise<void>;
+}
+
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const clock = systemClock;
+  const prng = createPrng(1);
+  const ids = { next: () => randomUUID() };
+  const core = openCore(new DatabaseSync(':memory:'), { deploymentId: 'test00000000' });
+  const store = createDirectStore(core);
+  const settings = { ...DEFAULT_SETTINGS, ...options.settings };
+  const engine = await Engine.open({ store, clock, prng, ids, settings });
+  const projects = [...defaultTopology.projects, { name: 'service', private_cidr: '10.30.0.0/24' }];
+  const cloud = new SimCloud({ topology: { ...defaultTopology, projects }, timings: INSTANT });
+  const domain = { id: 'default' };
+  const session = createSession({
+    authUrl: 'http://sim.invalid/identity/v3',
+    credentials: {
+      kind: 'password',
+      user: { name: 'cyborg', domain },
+      password: 'cyborg',
+      scope: { kind: 'project', project: { name: 'service', domain } },
+    },
+    region: null,
+    interfaces: ['public'],
+    fetch: createSimFetch(cloud, clock, createPrng(2)),
+    clock,
+    callTimeoutMs: 5000,
+  });
+  const provider = createOpenStackProvider({
+    id: asId('sim'),
+    deploymentId: () => engine.world.control.deploymentId,
+    session,
+    clock,
+    network: 'private',
+    externalNetwork: 'public',
+    image: 'ubuntu-22.04-cuda',
+    user: 'ubuntu',
+    sshPort: 22,
+    configDrive: false,
+    aliases: { 'tesla-v100': 'V100' },
+    vcpuRatio: 4,
+  });
+  const controllers = startControllers(engine, [provider], { pollIntervalMs: 200 });
+  const service = new Service({
+    engine,
+    providers: () => controllers.status(),
+    ready: () => controllers.ready(),
+  });
+  const silent = (): void => undefined;
+  const server = await createServer({
+    engine: service,
+    logger: { info: silent, warn: silent, error: (fields, message) => console.error(message, fields) },
+    clock,
+    ids,
+    version: '0.0.0-test',
+    openAs: null,
+    metricsNeedToken: false,
+    rateLimit: null,
+    trustedProxies: [],
+    tls: null,
+    ...options.server,
+  });
+  const url = await server.listen('127.0.0.1', 0);
+  await until(() => controllers.ready(), 'the first look at the cloud');
+  return {
+    url,
+    engine,
+    service,
+    controllers,
+    cloud,
+    async token(role, project, expiresInMs = HOUR_MS, name = `${role}-${project}`) {
+      const secret = `berth_${randomBytes(32).toString('base64url')}`;
+      const nowMs = engine.nowMs();
+      const outcome = await engine.command('test', {
+        type: 'token.create',
+        token: {
+          id: asId(randomUUID()),
+          name,
+          secretHash: hashSecret(secret),
+          projectId: asId(project),
+          role,
+          createdAtMs: nowMs,
+          createdBy: 'test',
+          expiresAtMs: nowMs + expiresInMs,
+        },
+      });
+      if (!outcome.ok) throw new Error(outcome.refusal.message);
+      return secret;
+    },
+    async close() {
+      await server.close();
+      await controllers.stop();
+      engine.stop();
+      await store.close();
+      core.close();
+    },
+  };
+}
+
+/** Waits for a condition, at most 10 s. */
+export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const deadlineMs = performance.now() + 10_000;
+  while (!(await condition())) {
+    if (performance.now() > deadlineMs) throw new Error(`waited 10 s in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

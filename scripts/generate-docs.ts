@@ -1,17 +1,19 @@
 /**
- * Writes the reference pages that follow from the sources: `docs/reference/errors.md` and
- * `docs/reference/api.md`. With `--check` it writes nothing and fails where a page differs.
+ * Writes the pages that follow from the sources: the references of the API and of errors, and the page of the
+ * configuration. With `--check` it writes nothing and fails where a page differs.
  */
 import fs from 'node:fs';
 import path from 'node:path';
 import { apiPage } from './docs/api-page.ts';
+import { configurationPage } from './docs/configuration-page.ts';
 import { errorsPage } from './docs/errors-page.ts';
 
-const folder = path.join(import.meta.dirname, '..', 'docs', 'reference');
+const folder = path.join(import.meta.dirname, '..', 'docs');
 
 const pages: Readonly<Record<string, string>> = {
-  'api.md': apiPage(),
-  'errors.md': errorsPage(),
+  'operate/configuration.md': configurationPage(),
+  'reference/api.md': apiPage(),
+  'reference/errors.md': errorsPage(),
 };
 
 const check = process.argv.includes('--check');
@@ -21,8 +23,7 @@ const different = Object.entries(pages).filter(([name, text]) => {
 });
 
 for (const [name, text] of different) {
-  if (check)
-    console.error(`docs/reference/${name} is not what the sources say: run scripts/generate-docs.ts`);
+  if (check) console.error(`docs/${name} is not what the sources say: run scripts/generate-docs.ts`);
   else fs.writeFileSync(path.join(folder, name), text);
 }
 if (check && different.length > 0) process.exitCode = 1;

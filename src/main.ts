@@ -6,13 +6,14 @@ import { processIo } from './cli/process-io.ts';
 import { runCli } from './cli/run.ts';
 import { configSchema, loadConfig, printable } from './main/config.ts';
 import { CONFIG_PATH_DEFAULT, ServeFailure } from './main/options.ts';
-import { serve } from './main/serve.ts';
 import { VERSION } from './main/version.ts';
-import { SchemaError } from './store/sqlite/migrations.ts';
-import { StoreLockedError } from './store/sqlite/lock.ts';
 
 const server: ServerCommands = {
   async serve(options) {
+    // Loaded only here: a client command should not wait for a server that it does not start.
+    const { serve } = await import('./main/serve.ts');
+    const { SchemaError } = await import('./store/sqlite/migrations.ts');
+    const { StoreLockedError } = await import('./store/sqlite/lock.ts');
     try {
       return await serve(options, (line) => void process.stdout.write(`${line}\n`));
     } catch (error) {

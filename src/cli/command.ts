@@ -1,6 +1,6 @@
 /**
- * A command as a value: where it stands, what it takes, what it does. The parser, the help, and the reference page are
- * made of these values, so they cannot disagree.
+ * A command as a value: where it stands, what it takes, what it does. The parser, the help, and the
+ * reference page are made of these values, so they cannot disagree.
  */
 import type { CliContext } from './context.ts';
 
@@ -39,7 +39,7 @@ export interface RawInput {
   readonly options: Readonly<Record<string, readonly string[]>>;
 }
 
-export interface CommandInfo {
+interface CommandInfo {
   readonly path: readonly string[];
   /** One line, imperative. */
   readonly summary: string;

@@ -43,7 +43,9 @@ export class UsageError extends CliFailure {
   }
 }
 
-/** Anything that was thrown as what the user is told; null: a defect of ours, which nobody should dress up. */
+/**
+ * Anything that was thrown as what the user is told; null: a defect of ours, which nobody should dress up.
+ */
 export function failureOf(error: unknown): CliFailure | null {
   if (error instanceof CliFailure) return error;
   if (error instanceof ConnectionError) {

@@ -23,13 +23,16 @@ export interface ServeOptions {
 }
 
 /**
- * What this program does beside being a client; handed in by the composition root. Each may reject with a CliFailure
- * that says what to do.
+ * What this program does beside being a client; handed in by the composition root. Each may reject with a
+ * CliFailure that says what to do.
  */
 export interface ServerCommands {
   /** Serves until it is told to stop; resolves with the exit code. */
   serve(options: ServeOptions): Promise<number>;
-  /** Every fault of the configuration, a sentence each; none: it is valid. null: the file that `serve` would read. */
+  /**
+   * Every fault of the configuration, a sentence each; none: it is valid. null: the file that `serve`
+   * would read.
+   */
   configCheck(path: string | null): Promise<readonly string[]>;
   /** The whole configuration as `serve` would use it, as YAML without secrets. */
   configPrint(path: string | null): Promise<string>;
@@ -45,7 +48,9 @@ export interface CliIo {
   readonly fetch: typeof fetch;
   /** Text of a file; rejects with the system's error (`code` ENOENT …). */
   readText(path: string): Promise<string>;
-  /** Calls back at each Ctrl-C (or SIGTERM, SIGHUP) instead of ending the process; returns what undoes that. */
+  /**
+   * Calls back at each Ctrl-C (or SIGTERM, SIGHUP) instead of ending the process; returns what undoes that.
+   */
   onInterrupt(callback: () => void): () => void;
   /** Of this program. */
   readonly version: string;

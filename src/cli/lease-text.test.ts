@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { LeaseJson } from '../api/leases.ts';
-import { endText, leaseName, nowText, stateCell, waitText } from './lease-text.ts';
+import { endText, leaseName, nowText, stageOf, stateCell, waitText } from './lease-text.ts';
 
 const nowMs = Date.parse('2026-11-21T12:00:00Z');
 
@@ -66,12 +66,12 @@ test('the state carries what people look for, programs get the bare word', () =>
     stateCell({ ...lease, state: 'starting', progress: 'address' }),
     stateCell({ ...lease, state: 'ended', end_reason: 'wait_timed_out' }),
     stateCell({ ...lease, state: 'active', unreachable_since: '2026-11-21T11:00:00Z' }),
-  ].map(({ text, value }) => `${text} = ${String(value)}`);
+  ].map(({ text, value }) => `${text} = ${JSON.stringify(value)}`);
   expect(texts).toEqual([
-    'queued (#2) = queued',
-    'starting (address) = starting',
-    'ended (wait timed out) = ended',
-    'active, unreachable = active',
+    'queued (#2) = "queued"',
+    'starting (address) = "starting"',
+    'ended (wait timed out) = "ended"',
+    'active, unreachable = "active"',
   ]);
 });
 
@@ -79,4 +79,9 @@ test('a name that is only made of the id is not repeated', () => {
   expect(leaseName(lease)).toBe('4f3a1b2c (training)');
   expect(leaseName({ id: lease.id, name: 'lease-4f3a1b2c' })).toBe('4f3a1b2c');
   expect(endText({ ...lease, end_reason: 'released' })).toBe('given back');
+});
+
+test('a forecast that moves is no new stage, another place is', () => {
+  expect(stageOf({ ...lease, forecast_at: '2026-11-21T14:11:00Z' })).toBe(stageOf(lease));
+  expect(stageOf({ ...lease, position: 1 })).not.toBe(stageOf(lease));
 });

@@ -51,7 +51,9 @@ const ENDS: Readonly<Record<NonNullable<LeaseJson['end_reason']>, string>> = {
   preempted: 'it had to make room',
 };
 
-/** The state, with what people want to know of it: place in the queue, step of the start, reason of the end. */
+/**
+ * The state, with what people want to know of it: place in the queue, step of the start, reason of the end.
+ */
 export function stateCell(lease: LeaseJson): Cell {
   const tone = lease.unreachable_since === null ? TONES[lease.state] : 'bad';
   return shownAs(lease.state, stateWords(lease), tone);
@@ -84,6 +86,12 @@ export function nowText(lease: LeaseJson, nowMs: number): string {
     case 'ended':
       return endText(lease);
   }
+}
+
+/** Equal while nothing happens but that time goes by. */
+export function stageOf(lease: LeaseJson): string {
+  const { state, position, progress, host, forecast_at: forecast } = lease;
+  return [state, position, progress, host, forecast === null].join(' ');
 }
 
 /** Why it ended, as a clause. */

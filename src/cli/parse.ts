@@ -1,4 +1,7 @@
-/** From the words of the command line to a command with its input, or to a help text. Commander does the splitting. */
+/**
+ * From the words of the command line to a command with its input, or to a help text. Commander does the
+ * splitting.
+ */
 import { Command as Parser, Option, type CommanderError } from 'commander';
 import type { Command, OptionSpec, RawInput } from './command.ts';
 import { UsageError } from './failure.ts';
@@ -17,8 +20,8 @@ export type Parsed =
   | { readonly kind: 'help'; readonly text: string; readonly asked: boolean };
 
 /**
- * Understands the words after `berth`. `columns`: width for help texts, null: no terminal. Throws UsageError with the
- * nearest known word.
+ * Understands the words after `berth`. `columns`: width for help texts, null: no terminal. Throws
+ * UsageError with the nearest known word.
  */
 export function parseCommandLine(
   argv: readonly string[],

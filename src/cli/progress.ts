@@ -4,7 +4,8 @@ import { roughDuration } from './when.ts';
 
 /** What is going on now, for a person who waits: a live line on a terminal, else a line for each change. */
 export interface Progress {
-  say(text: string): void;
+  /** `stage`: without a terminal a line is written only when it changes; default: the text. */
+  say(text: string, stage?: string): void;
   /** Removes the live line. */
   stop(): void;
 }
@@ -38,9 +39,9 @@ export function patientFetch(io: CliIo): typeof fetch {
 function plainLines({ stderr }: CliIo): Progress {
   let last = '';
   return {
-    say(text) {
-      if (text !== last) stderr.write(`${text}\n`);
-      last = text;
+    say(text, stage = text) {
+      if (stage !== last) stderr.write(`${text}\n`);
+      last = stage;
     },
     stop: () => undefined,
   };

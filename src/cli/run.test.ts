@@ -17,6 +17,8 @@ const problem = (status: number, code: string): Response =>
     { status },
   );
 
+const refusing = async (): Promise<Response> => problem(409, 'no_capacity');
+
 test.each([
   [() => problem(409, 'no_capacity'), 1],
   [() => problem(403, 'quota_exceeded'), 1],
@@ -46,11 +48,10 @@ test('a server that cannot be reached is its own exit code', async () => {
 });
 
 test('errors are coloured for people only, and what a server says cannot steer the terminal', async () => {
-  const fetch = async (): Promise<Response> => problem(409, 'no_capacity');
-  const colours = createCliTest({ fetch, isTTY: true });
+  const colours = createCliTest({ fetch: refusing, isTTY: true });
   await colours.run('status');
   expect(colours.stderr()).toContain('\u001B[31mError:\u001B[0m it is \\x1b[31mso.\nDo that.\n');
-  const none = createCliTest({ fetch, isTTY: true, env: { NO_COLOR: '1' } });
+  const none = createCliTest({ fetch: refusing, isTTY: true, env: { NO_COLOR: '1' } });
   await none.run('status');
   expect(none.stderr()).toBe('Error: it is \\x1b[31mso.\nDo that.\n');
 });
@@ -126,14 +127,14 @@ test('a faulty configuration is listed and fails', async () => {
 });
 
 test('a defect of our own is not dressed up as a fault of the user', async () => {
-  const cli = createCliTest({ fetch: () => Promise.reject(new Error('x')), clock: brokenClock() });
+  const cli = createCliTest({
+    fetch: () => Promise.reject(new Error('x')),
+    clock: { wallMs: broken, monotonicMs: broken, setTimer: broken },
+  });
   expect(await cli.run('status')).toBe(1);
   expect(cli.stderr()).toContain('a defect of berth itself');
 });
 
-function brokenClock() {
-  const fail = (): never => {
-    throw new Error('the clock is broken');
-  };
-  return { wallMs: fail, monotonicMs: fail, setTimer: fail };
+function broken(): never {
+  throw new Error('the clock is broken');
 }

@@ -1,6 +1,6 @@
 /**
- * The command line: a client of the public API with no private door, plus `serve` and `config`, which the composition
- * root hands in. It parses, asks, and prints; it decides nothing and keeps nothing.
+ * The command line: a client of the public API with no private door, plus `serve` and `config`, which the
+ * composition root hands in. It parses, asks, and prints; it decides nothing and keeps nothing.
  */
 import { parseDuration } from '../base/units.ts';
 import { clientContext, localContext, type Connect } from './context.ts';
@@ -68,7 +68,10 @@ function report(io: CliIo, error: unknown): number {
   return failure.exitCode;
 }
 
-/** The detail of a problem starts in lower case and has no full stop; what comes from the domain is a sentence. */
+/**
+ * The detail of a problem starts in lower case and has no full stop; what comes from the domain is a
+ * sentence.
+ */
 function sentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }

@@ -31,9 +31,7 @@ export function text(flags: string, help: string): OptionSpec<string | null> {
 
 /** May be given several times, and with commas. */
 export function texts(flags: string, help: string): OptionSpec<readonly string[]> {
-  const read = (values: readonly string[]): string[] =>
-    values.flatMap((value) => value.split(',').map((part) => part.trim())).filter((part) => part !== '');
-  return { flags, help, read };
+  return { flags, help, read: (values) => values.flatMap(commaParts) };
 }
 
 export function choice<const C extends string>(
@@ -120,6 +118,13 @@ function option<T>(flags: string, help: string, read: Read<T>): OptionSpec<T | n
     return value === undefined ? null : read(value, context, longFlag(flags));
   };
   return { flags, help, read: one };
+}
+
+function commaParts(value: string): string[] {
+  return value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
 }
 
 function required(value: string, name: string): string {

@@ -14,7 +14,7 @@ async function sentWith(files: Record<string, string>, ...argv: string[]) {
   const cli = createCliTest({
     files,
     fetch: async (_url, init) => {
-      sent.push(JSON.parse(String(init?.body)));
+      sent.push(JSON.parse(typeof init?.body === 'string' ? init.body : ''));
       return Response.json({}, { status: 500 });
     },
   });

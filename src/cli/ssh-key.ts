@@ -13,8 +13,8 @@ export interface KeyFile {
 }
 
 /**
- * The public key of `path`, or where that is null the first usual one under ~/.ssh; null: there is none. A private key
- * is refused here, before anything leaves this machine.
+ * The public key of `path`, or where that is null the first usual one under ~/.ssh; null: there is none. A
+ * private key is refused here, before anything leaves this machine.
  */
 export async function readPublicKey(io: CliIo, path: string | null): Promise<KeyFile | null> {
   if (path !== null)

@@ -20,8 +20,8 @@ const POLL_MS_WITHOUT_EVENTS = 2000;
 const ABSENCE_MS_MAX = 3 * MINUTE_MS;
 
 /**
- * Follows a lease until `until` says so and resolves with it as it is then. Rejects with what the server refuses, with
- * ConnectionError after three minutes without the server, and with the reason of the signal.
+ * Follows a lease until `until` says so and resolves with it as it is then. Rejects with what the server
+ * refuses, with ConnectionError after three minutes without the server, and with the reason of the signal.
  */
 export async function watchLease(context: CliContext, id: string, watch: Watch): Promise<LeaseJson> {
   const { client, io } = context;

@@ -1,6 +1,6 @@
 import { parseTime } from '../base/iso-time.ts';
 import { err, ok, type Result } from '../base/result.ts';
-import { DAY_MS, formatTime, HOUR_MS, MINUTE_MS, parseDuration, SECOND_MS } from '../base/units.ts';
+import { DAY_MS, formatTime, HOUR_MS, MINUTE_MS, parseDuration, SECOND_MS, WEEK_MS } from '../base/units.ts';
 
 export interface When {
   /** Milliseconds since the epoch. */
@@ -9,7 +9,10 @@ export interface When {
   readonly understood: string | null;
 }
 
-/** Reads `now`, `+2h`, `14:30` (the next time that the clock of this machine shows it), or ISO 8601 with a zone. */
+/**
+ * Reads `now`, `+2h`, `14:30` (the next time that the clock of this machine shows it), or ISO 8601 with a
+ * zone.
+ */
 export function parseWhen(text: string, nowMs: number): Result<When, string> {
   if (text === 'now') return ok({ timeMs: nowMs, understood: null });
   if (text.startsWith('+')) {
@@ -38,20 +41,22 @@ export function relativeTime(timeMs: number, nowMs: number): string {
   return timeMs > nowMs ? `in ${span}` : `${span} ago`;
 }
 
-/** A duration in its two largest units, rounded down: 7 861 000 → `2h11m`. */
+/** A duration in its two largest units, rounded to the smaller one: 7 861 000 → `2h11m`. */
 export function roughDuration(durationMs: number): string {
-  const seconds = Math.floor(durationMs / SECOND_MS);
-  if (durationMs < MINUTE_MS) return `${seconds}s`;
-  if (durationMs < HOUR_MS)
-    return pair(Math.floor(seconds / 60), 'm', durationMs < 10 * MINUTE_MS ? seconds % 60 : 0, 's');
-  const minutes = Math.floor(seconds / 60);
-  if (durationMs < DAY_MS) return pair(Math.floor(minutes / 60), 'h', minutes % 60, 'm');
-  const hours = Math.floor(minutes / 60);
-  return pair(Math.floor(hours / 24), 'd', durationMs < 7 * DAY_MS ? hours % 24 : 0, 'h');
+  const seconds = Math.round(durationMs / SECOND_MS);
+  if (seconds < 60) return `${seconds}s`;
+  if (durationMs < 10 * MINUTE_MS) return pair(seconds, 60, 'm', 's');
+  const minutes = Math.round(durationMs / MINUTE_MS);
+  if (minutes < 60) return `${minutes}m`;
+  if (durationMs < DAY_MS) return pair(minutes, 60, 'h', 'm');
+  const hours = Math.round(durationMs / HOUR_MS);
+  return durationMs < WEEK_MS ? pair(hours, 24, 'd', 'h') : `${Math.round(hours / 24)}d`;
 }
 
-function pair(large: number, largeUnit: string, small: number, smallUnit: string): string {
-  return small === 0 ? `${large}${largeUnit}` : `${large}${largeUnit}${small}${smallUnit}`;
+/** `count` of the small unit as large and small units; nothing is said of zero small ones. */
+function pair(count: number, perLarge: number, largeUnit: string, smallUnit: string): string {
+  const small = count % perLarge;
+  return `${Math.floor(count / perLarge)}${largeUnit}${small === 0 ? '' : `${small}${smallUnit}`}`;
 }
 
 /** The local calendar is asked, not the length of a day: on two days of the year it has 23 or 25 hours. */

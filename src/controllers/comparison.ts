@@ -2,7 +2,8 @@
 import type { HostId, LeaseId, ProviderId } from '../base/ids.ts';
 import type { Lease } from '../domain/model/lease.ts';
 import { claimOf, type World } from '../domain/world.ts';
-import type { ProviderSnapshot, ServerSeen } from '../engine/ports.ts';
+import type { ServerSeen } from '../domain/provision/sighting.ts';
+import type { ProviderSnapshot } from '../engine/ports.ts';
 import { stateKeyOf } from './lease-facts.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { Lease, StartProgress } from '../domain/model/lease.ts';
-import type { Goal, Step } from '../engine/ports.ts';
+import type { Goal, Step } from '../domain/provision/sighting.ts';
 
 /** Where a lease is to be brought; null: it is there, or waits for something else than a provider. */
 export function goalOf({ state }: Lease): Goal | null {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { leaseId, SimulatedService } from '../../test/support/simulated-service.ts';
 import { NO_REFS } from '../domain/model/lease.ts';
-import type { Step } from '../engine/ports.ts';
+import type { Step } from '../domain/provision/sighting.ts';
 import type { Context } from './context.ts';
 import { Life } from './life.ts';
 import { assertOurs } from './outside-call.ts';

@@ -7,7 +7,8 @@ import { asId, type LeaseId } from '../base/ids.ts';
 import type { StepFailure } from '../domain/command.ts';
 import type { Intent, Lease, ProviderRefs } from '../domain/model/lease.ts';
 import { stepFailure } from '../domain/provision/failure.ts';
-import { ProviderError, type Provider, type ServerSeen, type Step } from '../engine/ports.ts';
+import type { ServerSeen, Step } from '../domain/provision/sighting.ts';
+import { ProviderError, type Provider } from '../engine/ports.ts';
 import { give, mayAct, type Context } from './context.ts';
 import { mayActLate, type UnansweredCall } from './unanswered-call.ts';
 

@@ -2,7 +2,8 @@
 import type { ProviderId } from '../base/ids.ts';
 import type { Lease } from '../domain/model/lease.ts';
 import type { World } from '../domain/world.ts';
-import type { ProviderSnapshot, ServerSeen, Step } from '../engine/ports.ts';
+import type { ServerSeen, Step } from '../domain/provision/sighting.ts';
+import type { ProviderSnapshot } from '../engine/ports.ts';
 import { goalOf } from './lease-facts.ts';
 
 /** Something outside with a Berth mark, and the step that takes it away. */

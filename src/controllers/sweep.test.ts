@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { leaseId, SimulatedService, type ServiceOptions } from '../../test/support/simulated-service.ts';
 import { MINUTE_MS } from '../base/units.ts';
 import type { Lease } from '../domain/model/lease.ts';
-import type { Step } from '../engine/ports.ts';
+import type { Step } from '../domain/provision/sighting.ts';
 
 const ALL = { servers: 1, ports: 1, floatingIps: 1 };
 const NOTHING = { servers: 0, ports: 0, floatingIps: 0 };

@@ -6,7 +6,8 @@
 import type { LeaseId } from '../base/ids.ts';
 import type { Lease } from '../domain/model/lease.ts';
 import { keeperOf } from '../domain/provision/keeper.ts';
-import type { Provider, ProviderError, ProviderSnapshot, Sighting } from '../engine/ports.ts';
+import type { Sighting } from '../domain/provision/sighting.ts';
+import type { Provider, ProviderError, ProviderSnapshot } from '../engine/ports.ts';
 import { mayAct, type Context } from './context.ts';
 import { outsideSubject, replaceFindings, type WantedFinding } from './findings.ts';
 import type { PlannedStep } from './lease-controller.ts';

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { asId } from '../base/ids.ts';
 import type { StepFailure } from '../domain/command.ts';
 import { floatingIpSeen, portSeen, serverSeen } from '../domain/provision/provision.fixtures.ts';
-import type { Sighting, StepKind } from '../engine/ports.ts';
+import type { Sighting, StepKind } from '../domain/provision/sighting.ts';
 import { isMissed, isOver, mayActLate, mayStillWake, type UnansweredCall } from './unanswered-call.ts';
 
 const EMPTY: Sighting = { port: null, servers: [], floatingIp: null, dateMs: null };

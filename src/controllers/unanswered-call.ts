@@ -3,7 +3,7 @@ import type { StepFailure } from '../domain/command.ts';
 import type { Intent } from '../domain/model/lease.ts';
 import { keeperOf } from '../domain/provision/keeper.ts';
 import type { Plan } from '../domain/provision/plan.ts';
-import type { Goal, Sighting, StepKind } from '../engine/ports.ts';
+import type { Goal, Sighting, StepKind } from '../domain/provision/sighting.ts';
 
 export interface UnansweredCall {
   readonly intent: Intent;

@@ -16,37 +16,38 @@ const gpuSchema = z.strictObject({
   address: z
     .string()
     .regex(/^([0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/i, 'a PCI address such as 0000:3b:00.0')
-    .optional(),
+    .optional()
+    .describe('PCI address; names the card for good'),
   iommu_group: z.string().min(1).max(32).optional().describe('cards of one group go to one lease together'),
-  numa_node: z.int().min(0).max(255).optional(),
+  numa_node: z.int().min(0).max(255).optional().describe('shown only'),
 });
 
 const hostSchema = z.strictObject({
-  name,
+  name: name.describe('of the host'),
   connection: z.strictObject({
-    host: z.string().min(1).max(253),
-    port: z.int().min(1).max(65_535).default(22),
-    user: z.string().min(1).max(64),
+    host: z.string().min(1).max(253).describe('name or address for SSH'),
+    port: z.int().min(1).max(65_535).default(22).describe('of SSH'),
+    user: z.string().min(1).max(64).describe('login user'),
   }),
-  vcpus: amount,
-  memory_mib: amount,
-  disk_gib: amount,
-  gpus: z.array(gpuSchema).min(1).max(64),
+  vcpus: amount.describe('in all'),
+  memory_mib: amount.describe('in all'),
+  disk_gib: amount.describe('in all'),
+  gpus: z.array(gpuSchema).min(1).max(64).describe('the cards that may be lent'),
   disabled: z.string().min(1).optional().describe('reason why nothing is lent from it'),
 });
 
 const flavorSchema = z.strictObject({
-  name,
-  description: z.string().max(500).default(''),
-  vcpus: amount.default(0),
-  memory_mib: amount.default(0),
-  disk_gib: amount.default(0),
+  name: name.describe('of the flavor'),
+  description: z.string().max(500).default('').describe('for people'),
+  vcpus: amount.default(0).describe('that a lease takes'),
+  memory_mib: amount.default(0).describe('that a lease takes'),
+  disk_gib: amount.default(0).describe('that a lease takes'),
   gpus: z.record(name, z.int().min(1).max(64)).describe('number of cards by class'),
 });
 
 export const declaredConfigSchema = z
   .strictObject({
-    hosts: z.array(hostSchema).min(1).max(10_000),
+    hosts: z.array(hostSchema).min(1).max(10_000).describe('machines that run already'),
     flavors: z
       .array(flavorSchema)
       .max(1000)

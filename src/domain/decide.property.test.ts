@@ -18,7 +18,7 @@ import {
 } from '../../test/support/worlds.ts';
 import type { Command } from './command.ts';
 import { decide, execute } from './decide.ts';
-import { demandOf } from './commands/create.ts';
+import { demandOf } from './commands/request.ts';
 import { checkWorld } from './invariants.ts';
 import { explain } from './scheduler/explain.ts';
 import type { World } from './world.ts';

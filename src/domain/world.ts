@@ -90,7 +90,7 @@ export class World {
   apply(changes: readonly Change[]): readonly Change[] {
     const undo: Change[] = [];
     for (const change of changes) undo.push(this.#applyOne(change));
-    return undo.reverse();
+    return undo.toReversed();
   }
 
   holding(projectId: ProjectId): Readonly<Holding> {
@@ -216,16 +216,18 @@ export class World {
       pool.shapes.remove(row);
       pool.calendar.delete(row);
       pool.earliest.touch(row);
-      this.#countCapacity(pool, row.host, -1);
+      this.#countCapacity(pool, row, -1);
       this.due.set(`host:${id}`, null);
       this.hosts.delete(id);
       return;
     }
     if (row !== undefined) {
       assert(row.host.providerId === after.providerId, 'a host stays with its provider');
-      this.#countCapacity(this.#pool(after.providerId), row.host, -1);
-      this.#countCapacity(this.#pool(after.providerId), after, 1);
+      const pool = this.#pool(after.providerId);
+      this.#countCapacity(pool, row, -1);
       row.host = after;
+      row.empty = emptyFree(after);
+      this.#countCapacity(pool, row, 1);
       this.due.set(`host:${id}`, after.drain?.untilMs ?? null);
       this.#refresh(row);
       return;
@@ -233,22 +235,16 @@ export class World {
     const pool = this.#pool(after.providerId);
     const hole = pool.rows.indexOf(null);
     const index = hole === -1 ? pool.rows.length : hole;
-    const added: HostRow = {
-      host: after,
-      index,
-      claims: new Map(),
-      plannedCount: 0,
-      free: { resources: after.capacity, singles: {}, groups: [] },
-    };
+    const empty = emptyFree(after);
+    const added: HostRow = { host: after, index, claims: new Map(), plannedCount: 0, empty, free: empty };
     pool.rows[index] = added;
     this.hosts.set(id, added);
-    this.#countCapacity(pool, after, 1);
+    this.#countCapacity(pool, added, 1);
     this.due.set(`host:${id}`, after.drain?.untilMs ?? null);
     this.#refresh(added);
   }
 
-  #countCapacity(pool: Pool, host: Host, sign: 1 | -1): void {
-    const free = emptyFree(host);
+  #countCapacity(pool: Pool, { host, empty: free }: HostRow, sign: 1 | -1): void {
     const key = freeKey(free);
     let capacity = pool.capacities.get(key);
     if (capacity === undefined) {

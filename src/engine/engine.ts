@@ -79,6 +79,7 @@ export class Engine implements Core {
   #stopped: EngineError | null = null;
   readonly #listeners = new Set<CommitListener>();
   #cancelWake: (() => void) | null = null;
+  #cancelClockCheck: (() => void) | null = null;
   #wakeAtMs = Number.POSITIVE_INFINITY;
   /** After a tick that could do nothing (frozen): not earlier again, on the monotonic clock; a commit clears it. */
   #heldBackUntilMs = 0;
@@ -187,6 +188,8 @@ export class Engine implements Core {
     this.#stopped = new EngineError('stopped', reason);
     this.#cancelWake?.();
     this.#cancelWake = null;
+    // A timer that is left would keep the process alive for as long.
+    this.#cancelClockCheck?.();
     for (const pending of this.#queue.splice(0)) pending.reject(this.#stopped);
     this.#listeners.clear();
   }
@@ -270,7 +273,7 @@ export class Engine implements Core {
     batchId: string | null = null,
   ): Promise<void> {
     this.stats.reloads += 1;
-    if (cause !== null) this.#hooks.onError?.(cause instanceof Error ? cause : new Error(String(cause)));
+    if (cause instanceof Error) this.#hooks.onError?.(cause);
     if (cause instanceof StoreError && (cause.code === 'fenced' || cause.code === 'closed')) {
       const stop = new EngineError('stopped', cause.message, { cause });
       for (const { pending } of answers) pending.reject(stop);
@@ -307,7 +310,7 @@ export class Engine implements Core {
   }
 
   #publish(changes: readonly Change[] | null, events: readonly StoredEvent[]): void {
-    for (const listener of [...this.#listeners]) {
+    for (const listener of Array.from(this.#listeners)) {
       try {
         listener(changes, events, this.#revision);
       } catch (error) {
@@ -365,7 +368,7 @@ export class Engine implements Core {
     }
     if (doubt === null && this.#committed.control.clockDoubt !== null)
       this.#tellSystem({ type: 'clock.trust' });
-    this.clock.setTimer(CLOCK_CHECK_MS, () => this.#watchClock());
+    this.#cancelClockCheck = this.clock.setTimer(CLOCK_CHECK_MS, () => this.#watchClock());
   }
 
   /** An operator has looked at the clocks: the wall clock counts. */

@@ -2,9 +2,10 @@
  * What the engine and the controllers need of the outside, as types. Adapters (`store`, `openstack`, `declared`)
  * implement these; nothing here does I/O.
  */
-import type { HostId, LeaseId, ProjectId, ProviderId } from '../base/ids.ts';
+import type { LeaseId, ProjectId, ProviderId } from '../base/ids.ts';
 import type { Json } from '../base/json.ts';
 import type { Flavor } from '../domain/model/flavor.ts';
+import type { FloatingIpSeen, PortSeen, ServerSeen, Sighting, Step } from '../domain/provision/sighting.ts';
 import type { Change, EntityKind, Snapshot } from '../domain/model/entities.ts';
 import type { Connection, Lease, ProviderRefs } from '../domain/model/lease.ts';
 import type { ObservedHost } from '../domain/command.ts';
@@ -83,6 +84,8 @@ export interface Store {
   readEvents(query: EventQuery): Promise<readonly StoredEvent[]>;
   /** A lease of any age, ended ones included; null if there was never one. */
   readLease(leaseId: LeaseId): Promise<Lease | null>;
+  /** Leases of any age whose id begins with `prefix`, at most `limit`. */
+  findLeases(prefix: string, limit: number): Promise<readonly Lease[]>;
   /** Ended leases, newest first. */
   readEndedLeases(query: {
     readonly projectId: ProjectId | null;
@@ -95,46 +98,6 @@ export interface Store {
 }
 
 // ------------------------------------------------------------------------------------------------- the providers
-
-/** A server as the cloud shows it (Nova's status names; others are `OTHER`). */
-export interface ServerSeen {
-  readonly id: string;
-  readonly name: string;
-  readonly status:
-    | 'BUILD'
-    | 'ACTIVE'
-    | 'SHUTOFF'
-    | 'SHELVED'
-    | 'SHELVED_OFFLOADED'
-    | 'ERROR'
-    | 'DELETED'
-    | 'OTHER';
-  readonly taskState: string | null;
-  /** Our host id when Nova shows the host (admin); null when it has none or hides it. */
-  readonly hostId: HostId | null;
-  readonly fault: string | null;
-  /** Deployment and lease id from the Berth tag (or metadata); null: not ours to know. */
-  readonly berth: { readonly deploymentId: string; readonly leaseId: LeaseId } | null;
-  readonly flavorName: string | null;
-  readonly launchedAtMs: number | null;
-  readonly locked: boolean;
-  readonly createdAtMs: number | null;
-}
-
-export interface PortSeen {
-  readonly id: string;
-  /** The server that it is plugged into. */
-  readonly serverId: string | null;
-  readonly address: string | null;
-  readonly berth: ServerSeen['berth'];
-}
-
-export interface FloatingIpSeen {
-  readonly id: string;
-  readonly address: string;
-  readonly portId: string | null;
-  readonly berth: ServerSeen['berth'];
-}
 
 /** Everything that the provider shows at one time; one poll whatever the number of leases. */
 export interface ProviderSnapshot {
@@ -150,39 +113,11 @@ export interface ProviderSnapshot {
   readonly dateMs: number | null;
 }
 
-/** What exists outside for one lease, found by its refs and its tag. */
-export interface Sighting {
-  readonly port: PortSeen | null;
-  /** Normally one or none; two only after a repeated POST whose loser is still there. */
-  readonly servers: readonly ServerSeen[];
-  readonly floatingIp: FloatingIpSeen | null;
-  /** The provider's own clock (HTTP Date), ms; null: it has none. */
-  readonly dateMs: number | null;
-}
-
 /** What a provider needs to know of a lease to do a step. */
 export interface Subject {
   readonly deploymentId: string;
   readonly lease: Lease;
 }
-
-/** One mutating outside call. Names are persisted in intents and shown to operators. */
-export type Step =
-  | { readonly kind: 'createPort' }
-  | { readonly kind: 'createServer' }
-  | { readonly kind: 'createFloatingIp' }
-  | { readonly kind: 'deleteFloatingIp'; readonly id: string }
-  | { readonly kind: 'deleteServer'; readonly id: string }
-  | { readonly kind: 'deletePort'; readonly id: string }
-  | { readonly kind: 'shelve'; readonly id: string }
-  | { readonly kind: 'shelveOffload'; readonly id: string }
-  | { readonly kind: 'unshelve'; readonly id: string }
-  | { readonly kind: 'snapshot'; readonly id: string; readonly name: string };
-
-export type StepKind = Step['kind'];
-
-/** Where a lease is to be brought; each is a loop of observe → plan → one step. */
-export type Goal = 'running' | 'shelved' | 'gone';
 
 /**
  * A failed outside call. `effect: 'none'` only where the answer proves that nothing happened (4xx before the act);
@@ -225,6 +160,8 @@ export interface Provider {
   readonly id: ProviderId;
   /** `declared`: hosts from the config file, nothing is built. `openstack`: ports, servers, floating IPs. */
   readonly kind: 'declared' | 'openstack';
+  /** Borrowers reach its servers by a floating IP. */
+  readonly wantsFloatingIp: boolean;
   /** Upper limit of one call, ms: how long a lost call may still take effect. */
   readonly callTimeoutMs: number;
   /** Reads everything once. Rejects with ProviderError. */

@@ -1,6 +1,6 @@
 /** What is worked out from the committed world for readers, once per revision however many ask. No I/O. */
 import type { LeaseId } from '../base/ids.ts';
-import { demandOf } from '../domain/commands/create.ts';
+import { demandOf } from '../domain/commands/request.ts';
 import type { WaitReason } from '../domain/decision.ts';
 import type { Lease } from '../domain/model/lease.ts';
 import { availability } from '../domain/scheduler/availability.ts';

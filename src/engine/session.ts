@@ -1,7 +1,7 @@
 /** A `Session`: the engine seen with somebody's eyes. Everything that is read or given passes the door here. */
 import type { ProjectId } from '../base/ids.ts';
 import { hasRole, maySee, notFound } from '../domain/authorize.ts';
-import { demandOf, resolveWanted } from '../domain/commands/create.ts';
+import { demandOf, resolveWanted } from '../domain/commands/request.ts';
 import type { Actor } from '../domain/actor.ts';
 import type { Command } from '../domain/command.ts';
 import { refuse } from '../domain/decision.ts';
@@ -33,6 +33,8 @@ import type {
 const QUEUE_SHOWN_MAX = 1000;
 /** Shortest prefix of an id that is taken for it. */
 const PREFIX_MIN = 4;
+/** Ended leases looked at behind one prefix; those of other projects among them do not count. */
+const FOUND_MAX = 16;
 
 export class EngineSession implements Session {
   readonly actor: Actor;
@@ -120,7 +122,10 @@ export class EngineSession implements Session {
     const found = this.#findLive(id);
     if (found !== null && !('refusal' in found)) return { ok: true, value: this.#read.lease(found, true) };
     if (found !== null) return { ok: false, refusal: found.refusal };
-    const stored = await this.#engine.store.readLease(id as Lease['id']);
+    const { store } = this.#engine;
+    const exact = await store.readLease(id as Lease['id']);
+    const stored =
+      exact ?? (id.length < PREFIX_MIN ? null : onlyOne(await store.findLeases(id, FOUND_MAX), this.actor));
     if (stored === null || !this.#sees(stored)) return { ok: false, refusal: notFound(`lease ${id}`) };
     return { ok: true, value: this.#read.lease(stored, true) };
   }
@@ -244,6 +249,12 @@ export class EngineSession implements Session {
     }
     return found;
   }
+}
+
+/** The one lease that the actor sees among those found; null: none, or several. */
+function onlyOne(found: readonly Lease[], actor: Actor): Lease | null {
+  const seen = found.filter((lease) => maySee(actor, lease.projectId));
+  return seen.length === 1 ? (seen[0] ?? null) : null;
 }
 
 /** Events of hosts, flavors and the service itself are for everybody; the others for their project. */

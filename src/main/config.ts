@@ -43,12 +43,15 @@ const leasesSchema = z.strictObject({
     .max(1_000_000)
     .default(defaults.queueMax)
     .describe('most requests that wait at once'),
-  placement: z.enum(['least_fragmentation', 'best_fit', 'spread']).default(defaults.placement),
+  placement: z
+    .enum(['least_fragmentation', 'best_fit', 'spread'])
+    .default(defaults.placement)
+    .describe('how a host is chosen among those that fit'),
 });
 
 const projectSchema = z.strictObject({
-  id: name,
-  name: z.string().min(1).max(255).optional(),
+  id: name.describe('as tokens name it'),
+  name: z.string().min(1).max(255).optional().describe('for people; left out: the id'),
   gpus: z.int().min(0).optional().describe('most GPUs held at once; left out: no limit'),
   leases: z.int().min(0).optional().describe('most leases held at once; left out: no limit'),
 });
@@ -74,34 +77,44 @@ const cloudSchema = z.strictObject({
     .describe('where floating IPs come from; null: none'),
   image: z.string().min(1).describe('image of leases that name none'),
   user: z.string().min(1).default('ubuntu').describe('login user of the images'),
-  ssh_port: z.int().min(1).max(65_535).default(22),
-  config_drive: z.boolean().default(false),
+  ssh_port: z.int().min(1).max(65_535).default(22).describe('where SSH answers on the servers'),
+  config_drive: z
+    .boolean()
+    .default(false)
+    .describe('user data on a config drive, for networks without metadata service'),
   aliases: z.record(z.string(), z.string()).default({}).describe('PCI alias → gpu_type of the aggregates'),
-  vcpu_ratio: z.number().min(1).max(64).default(4),
+  vcpu_ratio: z.number().min(1).max(64).default(4).describe("Nova's cpu_allocation_ratio of the GPU hosts"),
 });
 
 export const configSchema = z.strictObject({
   listen: z.string().default('127.0.0.1:8080').describe('HOST:PORT'),
   data: z.string().min(1).default('.berth').describe('folder of the SQLite store'),
-  mode: z
-    .enum(['act', 'observe'])
-    .default('act')
-    .describe('observe: plans are shown, nothing is written outside'),
-  insecure_http: z.boolean().default(false),
+  mode: z.enum(['act', 'observe']).default('act').describe('observe: nothing is written outside'),
+  insecure_http: z.boolean().default(false).describe('allow a listener beyond this machine without TLS'),
   trusted_proxies: z.array(z.string()).max(64).default([]).describe('whose X-Forwarded-For is believed'),
-  tls: z.strictObject({ key: z.string(), cert: z.string() }).nullable().default(null).describe('PEM files'),
-  metrics_need_token: z.boolean().default(false),
+  tls: z
+    .strictObject({
+      key: z.string().describe('file of the private key'),
+      cert: z.string().describe('file of the certificate and its chain'),
+    })
+    .nullable()
+    .default(null)
+    .describe('PEM files'),
+  metrics_need_token: z.boolean().default(false).describe('/metrics only with a token'),
   rate_limit: z
-    .strictObject({ per_second: z.number().positive(), burst: z.number().positive() })
+    .strictObject({
+      per_second: z.number().positive().describe('on average'),
+      burst: z.number().positive().describe('at once'),
+    })
     .nullable()
     .default({ per_second: 200, burst: 1000 })
     .describe('requests of one caller; null: no limit'),
   poll_interval: duration.default(15_000).describe('between two looks at each provider'),
-  leases: leasesSchema.prefault({}),
-  projects: z.array(projectSchema).max(10_000).default([]),
+  leases: leasesSchema.prefault({}).describe('limits and estimates for all leases'),
+  projects: z.array(projectSchema).max(10_000).default([]).describe('quotas; they win over `project set`'),
   declared: declaredConfigSchema.nullable().default(null).describe('hosts that are there already'),
-  clouds: z.array(cloudSchema).max(16).default([]),
-  simulated: simulatedSchema.nullable().default(null),
+  clouds: z.array(cloudSchema).max(16).default([]).describe('OpenStack clouds'),
+  simulated: simulatedSchema.nullable().default(null).describe('a simulated cloud in this process'),
 });
 
 export type Config = z.output<typeof configSchema>;

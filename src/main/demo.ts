@@ -56,7 +56,7 @@ export async function startDemoCloud(options: {
 }
 
 /** The default topology with a project of Berth's own, and more hosts of the same kind where asked for. */
-function demoTopology(hostCount: number): SimTopology {
+export function demoTopology(hostCount: number): SimTopology {
   const gpuHosts = defaultTopology.hosts.filter((host) => host.gpus.length > 0);
   const others = defaultTopology.hosts.filter((host) => host.gpus.length === 0);
   const [pattern] = gpuHosts;

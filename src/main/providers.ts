@@ -12,6 +12,8 @@ import { ServeFailure } from './options.ts';
 
 export interface OpenProviders {
   readonly list: readonly ManagedProvider[];
+  /** Where the simulated cloud listens, such as `http://127.0.0.1:43210`; null: there is none. */
+  readonly simulatedUrl: string | null;
   readonly close: () => Promise<void>;
 }
 
@@ -28,6 +30,7 @@ const DEMO_CALL_TIMEOUT_MS = 5000;
 export async function openProviders(config: Config, context: Context): Promise<OpenProviders> {
   const list: ManagedProvider[] = [];
   const closers: (() => Promise<void>)[] = [];
+  let simulatedUrl: string | null = null;
   if (config.declared !== null)
     list.push(createDeclaredProvider({ id: asId('declared'), config: config.declared }));
   for (const cloud of config.clouds) {
@@ -39,6 +42,7 @@ export async function openProviders(config: Config, context: Context): Promise<O
     const { hosts, admin_port: port } = config.simulated;
     const demo = await startDemoCloud({ dir: config.data, hosts, port, clock: context.clock });
     closers.push(() => demo.listener.close());
+    simulatedUrl = demo.listener.url;
     const { user, password, project } = DEMO_ACCOUNT;
     const domain = { id: 'default' };
     const login = {
@@ -56,6 +60,7 @@ export async function openProviders(config: Config, context: Context): Promise<O
   }
   return {
     list,
+    simulatedUrl,
     close: async () => {
       for (const close of closers) await close();
     },

@@ -1,7 +1,7 @@
 /** `berth serve`: puts the pieces together and takes them apart again. The one place that constructs adapters. */
 import { readFile } from 'node:fs/promises';
 import { pino } from 'pino';
-import { systemClock } from '../base/clock.ts';
+import { sleep, systemClock } from '../base/clock.ts';
 import { asId, type Ids } from '../base/ids.ts';
 import { createPrng } from '../base/prng.ts';
 import type { ServeOptions } from '../cli/io.ts';
@@ -25,12 +25,16 @@ import { VERSION } from './version.ts';
 const DEMO_ACTOR: UserActor = { kind: 'user', userId: 'demo', projectId: asId('demo'), role: 'admin' };
 /** How long requests under way may take when the server is told to stop. */
 const CLOSE_MS_MAX = 8000;
+/** How long the greeting waits for the first look at the clouds: healthy ones are read in less. */
+const FIRST_LOOK_MS_MAX = 5000;
+const FIRST_LOOK_POLL_MS = 20;
 
 interface Running {
   readonly store: Store;
   readonly engine: Engine;
   readonly controllers: Controllers;
   readonly server: BerthServer;
+  readonly simulatedUrl: string | null;
   readonly closeProviders: () => Promise<void>;
 }
 
@@ -51,7 +55,11 @@ export async function serve(options: ServeOptions, say: (line: string) => void):
   const running = await start(config, options, logger);
   try {
     const url = await running.server.listen(host, port);
+    await firstLook(running.controllers);
     for (const line of greeting(url, config, demo, await bootstrapToken(running.engine, demo))) say(line);
+    if (running.simulatedUrl !== null) {
+      say(`The simulated cloud is at ${running.simulatedUrl}; /_sim/state there shows what it holds.`);
+    }
     await untilSignal();
     say('Stopping; leases go on, and are looked after again at the next start.');
     return 0;
@@ -115,7 +123,15 @@ async function start(config: Config, options: ServeOptions, logger: pino.Logger)
         ? null
         : { key: await readFile(config.tls.key, 'utf8'), cert: await readFile(config.tls.cert, 'utf8') },
   });
-  return { store, engine, controllers, server, closeProviders: providers.close };
+  const { simulatedUrl, close: closeProviders } = providers;
+  return { store, engine, controllers, server, simulatedUrl, closeProviders };
+}
+
+/** Whoever reads that it serves may borrow at once; a cloud that cannot be seen is told by /readyz and `berth status`. */
+async function firstLook(controllers: Controllers): Promise<void> {
+  for (let waitedMs = 0; waitedMs < FIRST_LOOK_MS_MAX && !controllers.ready(); waitedMs += FIRST_LOOK_POLL_MS) {
+    await sleep(systemClock, FIRST_LOOK_POLL_MS);
+  }
 }
 
 /** Doors first, then the hands, then the books. */

@@ -102,7 +102,7 @@ test('--detach answers at once with the id; now-or-never is refused where nothin
 test('a lease is extended, shelved, brought back, and deleted', async () => {
   await ok(cli, 'borrow', FLAVOR, '--for', '1h');
   const [lease] = await list(cli, 'lease', 'list');
-  const id = String(lease?.['ID']).slice(0, 8);
+  const id = String(lease?.['ID']);
   const stateIs = (state: string) => async (): Promise<boolean> =>
     (await ok(cli, 'lease', 'show', id, '-f', 'value', '-c', 'state')) === `${state}\n`;
 

@@ -273,6 +273,8 @@ export function describeStore(title: string, createFixture: () => Promise<StoreF
       expect(await store.readLease(asId('l2'))).toEqual(leases[1]);
       expect(await store.readLease(asId('live'))).toMatchObject({ id: 'live' });
       expect(await store.readLease(asId('never'))).toBeNull();
+      expect((await store.findLeases('l', 2)).map(({ id }) => id)).toEqual(['l1', 'l2']);
+      expect(await store.findLeases('never', 2)).toEqual([]);
     });
 
     test('an intent is remembered after it is closed, even within the batch that opened it', async () => {

@@ -19,7 +19,7 @@ import { createSession } from '../../src/openstack/session.ts';
 import { SimCloud } from '../../src/sim/cloud.ts';
 import { FAULT_KINDS, NO_FAULTS, type FaultPolicy } from '../../src/sim/faults.ts';
 import { createSimFetch } from '../../src/sim/sim-fetch.ts';
-import { defaultTopology } from '../../src/sim/topology.ts';
+import { defaultTopology, type SimTopology } from '../../src/sim/topology.ts';
 import { openCore, type SqliteCore } from '../../src/store/sqlite/core.ts';
 import { createDirectStore } from '../../src/store/sqlite/direct.ts';
 import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
@@ -33,7 +33,7 @@ const CALL_TIMEOUT_MS = 60_000;
 const ACT_MS_MEAN = 8 * SECOND_MS;
 /** Between two crashes, and between two steps of the wall clock, on average. */
 const CRASH_MS_MEAN = 15 * MINUTE_MS;
-const CLOCK_STEP_MS_MEAN = HOUR_MS;
+const CLOCK_STEP_MS_MEAN = 30 * MINUTE_MS;
 /** How long everything may take to come to rest when nothing goes wrong any more. */
 const REST_MS_MAX = 6 * HOUR_MS;
 /** Reports of one history; the first says most. */
@@ -78,7 +78,7 @@ class History {
     this.#prng = createPrng(seed);
     this.#people = this.#prng.fork();
     const projects = [...defaultTopology.projects, { name: 'service', private_cidr: '10.30.0.0/20' }];
-    this.#cloud = new SimCloud({ topology: { ...defaultTopology, projects } });
+    this.#cloud = new SimCloud({ topology: { ...topologyOf(2 + this.#prng.below(5)), projects } });
     this.#cloud.faultPolicy = drawPolicy(this.#prng.fork());
     this.#sqlite = openCore(new DatabaseSync(':memory:'), { deploymentId: DEPLOYMENT_ID });
   }
@@ -332,21 +332,46 @@ const ALL_EVENTS = {
   newestFirst: false,
 };
 
+/** The test cloud's topology with so many GPU hosts. */
+function topologyOf(gpuHosts: number): SimTopology {
+  const [pattern] = defaultTopology.hosts;
+  if (pattern === undefined) return defaultTopology;
+  const hosts = Array.from({ length: gpuHosts }, (_unused, index) => ({
+    ...pattern,
+    name: `gpu-${index + 1}`,
+  }));
+  const aggregates = defaultTopology.aggregates.map((aggregate) =>
+    aggregate.metadata['gpu_type'] === undefined
+      ? { ...aggregate, hosts: [] }
+      : { ...aggregate, hosts: hosts.map(({ name }) => name) },
+  );
+  return { ...defaultTopology, hosts, aggregates };
+}
+
 /** Each seed has its own mixture of faults; one in eight has none, so that the plain course is tried as well. */
 function drawPolicy(prng: Prng): FaultPolicy {
   if (prng.chance(0.125)) return NO_FAULTS;
   const rates: Record<string, number> = {};
   for (const kind of FAULT_KINDS) {
     // Task faults are drawn per task, the others per request, of which there are many more.
-    const most = TASK_LIKE.has(kind)
-      ? 0.15
-      : kind.startsWith('server') && kind.endsWith('Elsewhere')
-        ? 0.002
-        : 0.01;
+    const most = MOST[kind] ?? (TASK_LIKE.has(kind) ? 0.4 : 0.01);
     if (prng.chance(0.6)) rates[kind] = prng.next() * most;
   }
   return { ...NO_FAULTS, rates };
 }
+
+/** Highest rates that differ: what is drawn with every request but must stay rare, and what finds its moment seldom. */
+const MOST: Readonly<Record<string, number>> = {
+  serverDeletedElsewhere: 0.003,
+  serverStoppedElsewhere: 0.003,
+  serverUnshelvedElsewhere: 0.003,
+  acceptedLate: 0.15,
+  errorAfterEffect: 0.15,
+  conflict: 0.15,
+  deleteStalls: 0.6,
+  forbidden: 0.02,
+  unshelveIgnored: 0.9,
+};
 
 const TASK_LIKE: ReadonlySet<string> = new Set([
   'noValidHost',

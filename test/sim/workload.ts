@@ -25,17 +25,17 @@ export interface Act {
 /** One thing that somebody does now; null: nobody finds anything to do. */
 export function nextAct(world: World, prng: Prng, nowMs: number): Act | null {
   const roll = prng.below(100);
-  if (roll < 38) return borrow(world, prng, nowMs);
-  if (roll < 42) return book(prng, nowMs);
-  if (roll < 54)
+  if (roll < 22) return borrow(world, prng, nowMs);
+  if (roll < 34) return book(prng, nowMs);
+  if (roll < 46)
     return onLease(
       world,
       prng,
       ['active', 'queued', 'starting', 'shelved', 'reserved', 'shelving', 'ending'],
       (lease) => ({ type: 'lease.release', leaseId: lease.id }),
     );
-  if (roll < 62) return onLease(world, prng, ['active'], (lease) => extension(lease, prng, nowMs));
-  if (roll < 72)
+  if (roll < 52) return onLease(world, prng, ['active'], (lease) => extension(lease, prng, nowMs));
+  if (roll < 66)
     return onLease(world, prng, ['active'], (lease) => ({ type: 'lease.shelve', leaseId: lease.id }));
   if (roll < 86) return onLease(world, prng, ['shelved'], (lease) => unshelve(lease, prng, nowMs));
   if (roll < 88)
@@ -72,7 +72,7 @@ function book(prng: Prng, nowMs: number): Act {
       leaseIds: Array.from({ length: count }, () => asId<'lease'>(prng.uuid())),
       hostId: null,
       waitUntilMs: null,
-      window: { fromMs: nowMs + MINUTE_MS + prng.below(HOUR_MS), reservationId: asId(prng.uuid()) },
+      window: { fromMs: nowMs + MINUTE_MS + prng.below(20 * MINUTE_MS), reservationId: asId(prng.uuid()) },
     },
   };
 }

@@ -33,11 +33,11 @@ export function createCliTest(options: CliTestOptions = {}): CliTest {
   const written = { stdout: '', stderr: '' };
   const interrupts = new Set<() => void>();
   const served: ServeOptions[] = [];
-  let onWrite = (): void => undefined;
+  let onWrite: (() => void) | null = null;
   const output = (name: 'stdout' | 'stderr') => ({
     write(text: string) {
       written[name] += text;
-      onWrite();
+      onWrite?.();
     },
     isTTY: options.isTTY ?? false,
     columns: options.columns ?? null,

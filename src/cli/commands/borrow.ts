@@ -2,7 +2,7 @@ import type { LeaseJson } from '../../api/leases.ts';
 import { defineCommand } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { CliFailure, EXIT, type ExitCode } from '../failure.ts';
-import { endText, leaseName, nowText } from '../lease-text.ts';
+import { endText, leaseName, nowText, stageOf } from '../lease-text.ts';
 import { shortId } from '../format/cell.ts';
 import { startProgress } from '../progress.ts';
 import { flag } from '../specs.ts';
@@ -72,7 +72,7 @@ async function waitUntilReady(
   const progress = startProgress(context.io);
   const tell = (now: LeaseJson): boolean => {
     const settled = now.state === 'active' || now.state === 'ended' || now.state === 'shelved';
-    if (!settled) progress.say(`${leaseName(now)}: ${nowText(now, context.io.clock.wallMs())}`);
+    if (!settled) progress.say(`${leaseName(now)}: ${nowText(now, context.io.clock.wallMs())}`, stageOf(now));
     return settled;
   };
   try {
@@ -93,10 +93,7 @@ async function announce(context: CliContext, lease: LeaseJson): Promise<ExitCode
   if (lease.state !== 'active' || lease.connection === null) {
     const tries = lease.setbacks.map(({ message }) => message).at(-1);
     const why = lease.cause === null && tries !== undefined ? `${endText(lease)} (${tries})` : endText(lease);
-    throw new CliFailure(
-      `${leaseName(lease)} ended: ${why}`,
-      `See 'berth event list --lease ${shortId(lease.id)}'.`,
-    );
+    throw new CliFailure(`${leaseName(lease)} ended: ${why}`, `See 'berth event list --lease ${lease.id}'.`);
   }
   const nowMs = context.io.clock.wallMs();
   const ends = lease.expires_at === null ? '' : `, ends ${relativeTime(Date.parse(lease.expires_at), nowMs)}`;

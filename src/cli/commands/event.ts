@@ -46,7 +46,10 @@ export const eventList = defineCommand({
   },
 });
 
-/** Before the stream the newest known events, so that it starts with something and none is missed between the two. */
+/**
+ * Before the stream the newest known events, so that it starts with something and none is missed between
+ * the two.
+ */
 async function follow(
   context: CliContext,
   known: readonly EventJson[],

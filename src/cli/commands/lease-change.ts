@@ -77,7 +77,9 @@ export const leaseDelete = defineCommand({
   run: (context, { args }) => each(context, args.leases, (id) => context.client.releaseLease(id)),
 });
 
-/** One after the other, so that a refusal says exactly which were done: those that were reported before it. */
+/**
+ * One after the other, so that a refusal says exactly which were done: those that were reported before it.
+ */
 async function each(
   context: CliContext,
   ids: readonly string[],

@@ -32,7 +32,9 @@ export interface Wanted {
   readonly from: number | null;
 }
 
-/** The fields of a request body for what is wanted. A start that is not after now means: as soon as possible. */
+/**
+ * The fields of a request body for what is wanted. A start that is not after now means: as soon as possible.
+ */
 export function wantedBody(wanted: Wanted, nowMs: number) {
   const { flavor, requirements, host, project, from } = wanted;
   if ((flavor === null) === (requirements === null)) {

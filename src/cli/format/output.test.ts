@@ -23,7 +23,7 @@ const small = { ...flavor, id: 'f10', name: 'small', available: 3, next_free_at:
 async function printed(...argv: string[]): Promise<string> {
   const cli = createCliTest({
     fetch: async (url) =>
-      String(url).endsWith('/v1/flavors')
+      JSON.stringify(url).endsWith('/v1/flavors"')
         ? Response.json({ flavors: [flavor, small] })
         : Response.json({ flavor }),
     clock: {
@@ -81,8 +81,6 @@ describe('lists', () => {
   });
 
   test('sorting is by size, and nothing comes last', async () => {
-    const ids = async (...argv: string[]): Promise<string> =>
-      printed('flavor', 'list', '-f', 'value', '-c', 'ID', ...argv);
     expect(await ids('--sort-column', 'available', '--sort-descending')).toBe('f10\nf1\n');
     expect(await ids('--sort-column', 'Next Free')).toBe('f1\nf10\n');
   });
@@ -103,6 +101,10 @@ describe('single things', () => {
     expect(await printed('flavor', 'show', 'f1', '-f', 'value', '-c', 'total')).toBe('4\n');
   });
 });
+
+function ids(...argv: string[]): Promise<string> {
+  return printed('flavor', 'list', '-f', 'value', '-c', 'ID', ...argv);
+}
 
 test('an unknown column or format is refused with the nearest', async () => {
   const cli = createCliTest({ fetch: async () => Response.json({ flavors: [flavor] }) });

@@ -126,7 +126,10 @@ function chooseFields(fields: readonly Field[], words: readonly string[]): reado
   return fields.filter(([name]) => wanted.has(name));
 }
 
-/** Upper and lower case count as equal, and blanks, underscores and dashes too: `-c created_at` finds `Created At`. */
+/**
+ * Upper and lower case count as equal, and blanks, underscores and dashes too: `-c created_at` finds
+ * `Created At`.
+ */
 function nameOf(word: string, names: readonly string[]): string {
   const found = names.find((name) => columnKey(name) === columnKey(word));
   if (found !== undefined) return found;
@@ -176,7 +179,9 @@ function csvValue(value: Json): string {
   return `"${value === null ? '' : plain(value).replaceAll('"', '""')}"`;
 }
 
-/** As `-f value` prints it; nothing is `None`, as the OpenStack client has it, so that columns can be counted. */
+/**
+ * As `-f value` prints it; nothing is `None`, as the OpenStack client has it, so that columns can be counted.
+ */
 function plain(value: Json): string {
   if (value === null) return 'None';
   return typeof value === 'object' ? JSON.stringify(value) : String(value);

@@ -3,6 +3,7 @@ import { idCell, linesCell, numberCell, textCell, timeCell } from './cell.ts';
 import { renderTable } from './table.ts';
 
 const plain = (text: string): string => text;
+const marked = (text: string, tone: string | null): string => (tone === 'bad' ? `<${text}>` : text);
 const nowMs = Date.parse('2026-11-21T12:00:00Z');
 
 const table = {
@@ -54,9 +55,8 @@ test('addresses stay whole as long as other columns can give way', () => {
 });
 
 test('a cell of several lines makes its row higher; colours do not count as width', () => {
-  const paint = (text: string, tone: string | null): string => (tone === 'bad' ? `<${text}>` : text);
   expect(
-    renderTable({ header: ['A', 'B'], rows: [[textCell('x', 'bad'), linesCell(['1', '22'])]] }, null, paint),
+    renderTable({ header: ['A', 'B'], rows: [[textCell('x', 'bad'), linesCell(['1', '22'])]] }, null, marked),
   ).toBe(`\
 +---+----+
 | A | B  |

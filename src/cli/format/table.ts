@@ -7,12 +7,15 @@ export interface Table {
   readonly rows: readonly (readonly Cell[])[];
 }
 
-/** Columns are not made narrower than this: a table wider than the terminal reads better than one letter a line. */
+/**
+ * Columns are not made narrower than this: a table wider than the terminal reads better than one letter a
+ * line.
+ */
 const COLUMN_WIDTH_MIN = 8;
 
 /**
- * A table with the borders of the OpenStack client. Where it is wider than `widthMax` (null: no limit) it first shows
- * the short forms, then breaks the widest columns into lines.
+ * A table with the borders of the OpenStack client. Where it is wider than `widthMax` (null: no limit) it
+ * first shows the short forms, then breaks the widest columns into lines.
  */
 export function renderTable(table: Table, widthMax: number | null, paint: Paint): string {
   const full = table.rows.map((row) => row.map((cell) => printable(cell.text)));
@@ -35,8 +38,8 @@ function tableWidth(widths: readonly number[]): number {
 }
 
 /**
- * Makes columns narrower until the table fits, as far as they may shrink: at first only between words, so that names and
- * addresses stay whole, and inside words where that is not enough.
+ * Makes columns narrower until the table fits, as far as they may shrink: at first only between words, so
+ * that names and addresses stay whole, and inside words where that is not enough.
  */
 function fit(header: readonly string[], rows: readonly (readonly string[])[], widthMax: number): number[] {
   const widths = columnWidths(header, rows);

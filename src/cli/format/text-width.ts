@@ -1,6 +1,9 @@
 const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
-/** East Asian wide and fullwidth characters. Source: Unicode 16, EastAsianWidth.txt, classes W and F, joined to blocks. */
+/**
+ * East Asian wide and fullwidth characters. Source: Unicode 16, EastAsianWidth.txt, classes W and F, joined
+ * to blocks.
+ */
 const WIDE =
   /[\u1100-\u115F\u2E80-\u303E\u3041-\uA4CF\uA960-\uA97F\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\u{20000}-\u{3FFFD}]/u;
 const EMOJI = /\p{Emoji_Presentation}|\p{Emoji}\uFE0F/u;
@@ -26,14 +29,17 @@ export function clip(text: string, width: number): string {
   return textWidth(text) <= width ? text : `${take(text, Math.max(0, width - 1)).taken}…`;
 }
 
-/** Breaks a text into lines of at most `width` (≥ 1) columns: between words where that is possible, else inside one. */
+/**
+ * Breaks a text into lines of at most `width` (≥ 1) columns: between words where that is possible, else
+ * inside one.
+ */
 export function wrap(text: string, width: number): string[] {
   return text.split('\n').flatMap((line) => wrapLine(line, width));
 }
 
 /**
- * Control characters are spelled out, so that no name or message from a server can move the cursor, change colours, or
- * hide text of the terminal. Line breaks stay.
+ * Control characters are spelled out, so that no name or message from a server can move the cursor, change
+ * colours, or hide text of the terminal. Line breaks stay.
  */
 export function printable(text: string): string {
   return text.replaceAll(/[^\P{Cc}\n]|[\u202A-\u202E\u2066-\u2069]/gu, (character) => {

@@ -1,17 +1,14 @@
 /** A window in the future: `count` leases on named hosts from a time on, all or none. */
 import { formatTime } from '../../base/units.ts';
 import type { LeaseId, ReservationId } from '../../base/ids.ts';
-import type { UserCommand } from '../command.ts';
 import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
 import type { Flavor } from '../model/flavor.ts';
 import type { Demand } from '../model/lease.ts';
 import { forecast } from '../scheduler/forecast.ts';
 import { claimOn, findHost, windowFor } from '../scheduler/place.ts';
-import { newLease } from './create.ts';
+import { newLease, type CreateCommand } from './request.ts';
 import type { Handled } from './handled.ts';
-
-type CreateCommand = Extract<UserCommand, { readonly type: 'lease.create' }>;
 
 interface Parts {
   readonly flavor: Flavor;

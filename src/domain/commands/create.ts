@@ -1,18 +1,15 @@
 /** `lease.create`: a place in the queue and perhaps at once a host, or a window in the future for several. */
 import { formatDuration } from '../../base/units.ts';
-import type { UserCommand, Wanted } from '../command.ts';
 import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
 import type { Flavor } from '../model/flavor.ts';
-import type { HostId } from '../../base/ids.ts';
-import { NO_REFS, type Demand, type Lease, type LeaseState } from '../model/lease.ts';
-import { countsKey, countOf, fits, totalDevices } from '../scheduler/free.ts';
+import type { Demand, Lease, LeaseState } from '../model/lease.ts';
+import { fits, totalDevices } from '../scheduler/free.ts';
 import { scheduleNewcomer } from '../scheduler/pass.ts';
 import type { World } from '../world.ts';
 import { bookWindow } from './book.ts';
 import type { Handled } from './handled.ts';
-
-type CreateCommand = Extract<UserCommand, { readonly type: 'lease.create' }>;
+import { demandOf, newLease, resolveWanted, type CreateCommand } from './request.ts';
 
 export function createLeases(draft: Draft, command: CreateCommand): Handled {
   const { world, nowMs } = draft;
@@ -54,98 +51,6 @@ export function createLeases(draft: Draft, command: CreateCommand): Handled {
     }
   }
   return { kind: 'reply', reply: { kind: 'leases', leaseIds: command.leaseIds } };
-}
-
-/** A lease as it begins. */
-export function newLease(
-  draft: Draft,
-  command: CreateCommand,
-  id: Lease['id'],
-  parts: { readonly flavor: Flavor; readonly demand: Demand; readonly state: LeaseState },
-): Lease {
-  return {
-    id,
-    projectId: command.projectId,
-    ownerId: command.ownerId,
-    name: command.name,
-    createdAtMs: draft.nowMs,
-    generation: 1,
-    request: {
-      flavorId: parts.flavor.id,
-      flavorName: parts.flavor.name,
-      demand: parts.demand,
-      durationMs: command.durationMs,
-      atEnd: command.atEnd,
-      image: command.image,
-      sshPublicKey: command.sshPublicKey,
-    },
-    reservationId: command.window?.reservationId ?? null,
-    refs: NO_REFS,
-    unreachableSinceMs: null,
-    setbacks: [],
-    usedDeviceMs: 0,
-    claimedAtMs: null,
-    state: parts.state,
-  };
-}
-
-/** The demand of a flavor, on any host of its provider or on one. */
-export function demandOf(flavor: Flavor, hostId: HostId | null): Demand {
-  const { vcpus, memoryMiB, diskGiB } = flavor.resources;
-  const key = `${vcpus}/${memoryMiB}/${diskGiB}|${countsKey(flavor.devices)}|${flavor.providerId}|${hostId ?? ''}`;
-  return { providerId: flavor.providerId, resources: flavor.resources, devices: flavor.devices, hostId, key };
-}
-
-/** The flavor that was named (by id, else by name), or the smallest that has all that is required. */
-export function resolveWanted(
-  world: World,
-  wanted: Wanted,
-): { readonly kind: 'flavor'; readonly flavor: Flavor } | ReturnType<typeof refuse> {
-  if (wanted.kind === 'flavor') {
-    const flavor = world.flavors.get(wanted.flavor) ?? flavorByName(world, wanted.flavor);
-    if (flavor !== null) return { kind: 'flavor', flavor };
-    return refuse(
-      'flavor_unknown',
-      `There is no flavor '${wanted.flavor}'.`,
-      'See `berth flavor list`.',
-      'flavor',
-      {
-        known: [...world.flavors.values()].slice(0, 100).map((known) => known.name),
-      },
-    );
-  }
-  let best: Flavor | null = null;
-  for (const flavor of world.flavors.values()) {
-    if (flavor.disabled || flavor.misconfigured !== null || !hasAll(flavor, wanted)) continue;
-    if (best === null || size(flavor) < size(best)) best = flavor;
-  }
-  if (best !== null) return { kind: 'flavor', flavor: best };
-  return refuse(
-    'flavor_unknown',
-    `No flavor has ${wanted.count} × ${wanted.deviceClass} with ${wanted.vcpus} vCPUs, ${wanted.memoryMiB} MiB and ${wanted.diskGiB} GiB.`,
-    'Ask for less, or see `berth flavor list`.',
-    'requirements',
-  );
-}
-
-function flavorByName(world: World, name: string): Flavor | null {
-  for (const flavor of world.flavors.values()) if (flavor.name === name) return flavor;
-  return null;
-}
-
-function hasAll(flavor: Flavor, wanted: Extract<Wanted, { readonly kind: 'requirements' }>): boolean {
-  const { resources } = flavor;
-  return (
-    countOf(flavor.devices, wanted.deviceClass) >= wanted.count &&
-    resources.vcpus >= wanted.vcpus &&
-    resources.memoryMiB >= wanted.memoryMiB &&
-    resources.diskGiB >= wanted.diskGiB
-  );
-}
-
-/** Fewest cards first, then fewest vCPUs, then least memory. */
-function size(flavor: Flavor): number {
-  return totalDevices(flavor.devices) * 1e12 + flavor.resources.vcpus * 1e8 + flavor.resources.memoryMiB;
 }
 
 function isQueued(world: World, leaseId: Lease['id']): boolean {

@@ -5,7 +5,7 @@ import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
 import type { Lease } from '../model/lease.ts';
 import { drainTouches } from '../scheduler/calendar.ts';
-import { forecast } from '../scheduler/forecast.ts';
+import { forecast, isWaitedFor } from '../scheduler/forecast.ts';
 import { isOverdrawn } from '../scheduler/free.ts';
 import { freeWith, type HostRow } from '../scheduler/host-row.ts';
 import { anyLater, PROTECTED_DEPTH } from './book.ts';
@@ -43,7 +43,11 @@ export function extendLease(
       },
     );
   }
-  const before = forecast(world, nowMs, PROTECTED_DEPTH);
+  const row = world.hosts.get(state.claim.hostId);
+  const before =
+    row === undefined || !isWaitedFor(world, row)
+      ? new Map<Lease['id'], number>()
+      : forecast(world, nowMs, PROTECTED_DEPTH);
   const mark = draft.mark();
   const previousEndMs = state.expiresAtMs;
   const event = {

@@ -9,7 +9,7 @@ import type { Lease } from '../model/lease.ts';
 import { totalDevices } from '../scheduler/free.ts';
 import { pickDevices, type HostRow } from '../scheduler/host-row.ts';
 import { schedule, scheduleNewcomer } from '../scheduler/pass.ts';
-import { demandOf } from './create.ts';
+import { demandOf } from './request.ts';
 import { DONE, type Handled } from './handled.ts';
 import { noSuchLease, wrongState } from './refusals.ts';
 

@@ -140,7 +140,7 @@ function makeRoom(draft: Draft, row: HostRow, vacatedHostId: HostId): void {
   const { world } = draft;
   const vacated = world.hosts.get(vacatedHostId);
   if (vacated === undefined) return;
-  for (const [leaseId, { claim }] of [...row.claims]) {
+  for (const [leaseId, { claim }] of Array.from(row.claims)) {
     if (!isOverdrawn(row.free)) return;
     if (claim.kind !== 'slot' || !claim.provisional || !fits(vacated.free, claim)) continue;
     const event = { type: 'relocate', claim: { ...claim, hostId: vacatedHostId } } as const;

@@ -78,6 +78,7 @@ function besideState(lease: Lease, event: LeaseEvent, nowMs: number): Lease | nu
       if (state.kind === 'ended') return null;
       return { ...lease, generation, setbacks: [...lease.setbacks, event.setback].slice(-SETBACKS_MAX) };
     case 'forgive': {
+      if (state.kind === 'ended') return null;
       if (!lease.setbacks.some((setback) => setback.hostId !== null && setback.atMs <= event.beforeMs))
         return null;
       const forgive = (setback: Setback): Setback =>
@@ -97,7 +98,7 @@ function nextState(lease: Lease, event: LeaseEvent, nowMs: number): LeaseState |
   switch (state.kind) {
     case 'reserved':
       if (event.type === 'windowBegins') return queued(nowMs, event.queueSeq, event.waitUntilMs, false);
-      if (event.type === 'release') return ended(nowMs, 'cancelled', null);
+      if (event.type === 'release') return over(lease, nowMs, 'cancelled', null);
       return null;
     case 'queued':
       return fromQueued(lease, state, event, nowMs);
@@ -149,13 +150,11 @@ function fromQueued(
     case 'waitedOut':
       // Who has a disk on the shelf goes back to it; nothing is lost by waiting in vain.
       if (state.comeback) return { kind: 'shelved', sinceMs: nowMs };
-      return ended(nowMs, 'wait_timed_out', null);
+      return over(lease, nowMs, 'wait_timed_out', null);
     case 'release':
-      return hasRemains(lease.refs) ? ending(nowMs, null, 'released', null) : ended(nowMs, 'cancelled', null);
+      return over(lease, nowMs, hasRemains(lease.refs) ? 'released' : 'cancelled', null);
     case 'fail':
-      return hasRemains(lease.refs)
-        ? ending(nowMs, null, 'failed', event.cause)
-        : ended(nowMs, 'failed', event.cause);
+      return over(lease, nowMs, 'failed', event.cause);
     case 'lost':
       return state.comeback ? ending(nowMs, null, event.reason, event.cause) : null;
     default:
@@ -258,7 +257,7 @@ function fromEnding(state: StateOf<'ending'>, event: LeaseEvent, nowMs: number):
       if (state.then.kind === 'requeue') return ending(state.sinceMs, state.claim, 'failed', event.cause);
       return null;
     case 'relocate':
-      return { ...state, claim: event.claim };
+      return state.claim === null ? null : { ...state, claim: event.claim };
     default:
       return null;
   }
@@ -324,6 +323,11 @@ function queued(nowMs: number, queueSeq: number, waitUntilMs: number | null, com
 
 function ending(nowMs: number, claim: Claim | null, reason: EndReason, cause: string | null): LeaseState {
   return { kind: 'ending', sinceMs: nowMs, claim, then: { kind: 'end', reason, cause } };
+}
+
+/** The end of a lease that holds nothing: at once, or when what is left of it outside is cleared away. */
+function over(lease: Lease, nowMs: number, reason: EndReason, cause: string | null): LeaseState {
+  return hasRemains(lease.refs) ? ending(nowMs, null, reason, cause) : ended(nowMs, reason, cause);
 }
 
 function ended(nowMs: number, reason: EndReason, cause: string | null): LeaseState {

@@ -4,9 +4,8 @@
  * the answer O(1). Times do not depend on now: room at present is 0, an overdue claim keeps its (past) time.
  */
 import type { Claim } from '../model/claim.ts';
-import type { Need } from './free.ts';
 import { earliestOn } from './calendar.ts';
-import { fits } from './free.ts';
+import { addCounts, addResources, fits, type Need } from './free.ts';
 import { freeWith, hasCalendar, isOpen, type HostRow } from './host-row.ts';
 
 interface Tree {
@@ -22,6 +21,12 @@ export interface Earliest {
   readonly startMs: number;
 }
 
+/** As which moment, and with which imagined claims, the hosts are looked at. */
+interface View {
+  readonly nowMs: number;
+  readonly extra: ReadonlyMap<HostRow, readonly Claim[]>;
+}
+
 /** Trees kept: only demands that wait at the head of the queue or are forecast need one. */
 const TREES_MAX = 32;
 
@@ -34,13 +39,14 @@ export class EarliestIndex {
     this.#rows = rows;
   }
 
-  /** To be called for each change of a host. */
+  /** To be called for each change of a host, and of the claims that are imagined on it. */
   touch(row: HostRow): void {
     for (const tree of this.#trees.values()) tree.dirty.add(row);
   }
 
   /**
-   * The best host and time for `need` held for `durationMs`, given `extra` claims that are only imagined (by host).
+   * The best host and time for `need` held for `durationMs`, given `extra` claims that are only imagined (by host;
+   * `touch` says when they come and go).
    * Looks at no more hosts than have an earlier lower bound than the answer, and at most `visitsMax`.
    */
   find(
@@ -51,15 +57,16 @@ export class EarliestIndex {
     extra: ReadonlyMap<HostRow, readonly Claim[]> = new Map(),
     visitsMax = 4096,
   ): Earliest | null {
-    const tree = this.#tree(key, need);
+    const tree = this.#tree(key, need, { nowMs, extra });
     let best: Earliest | null = null;
     let visits = 0;
     const open: number[] = [1];
     // Best first through the tree: the open list is short (one path and its siblings), so a scan beats a heap.
     while (open.length > 0 && visits < visitsMax) {
       let at = 0;
+      // Of equal ones the last, which is the deepest: many leases may end at the same time.
       for (let i = 1; i < open.length; i++)
-        if (this.#time(tree, open[i]) < this.#time(tree, open[at])) at = i;
+        if (this.#time(tree, open[i]) <= this.#time(tree, open[at])) at = i;
       const node = open[at] ?? 1;
       open[at] = open[open.length - 1] ?? 1;
       open.pop();
@@ -67,7 +74,7 @@ export class EarliestIndex {
       if (bound === Number.POSITIVE_INFINITY) break;
       if (best !== null && atEarliest(bound, nowMs) >= best.startMs) break;
       if (node < tree.size) {
-        open.push(2 * node, 2 * node + 1);
+        open.push(2 * node + 1, 2 * node);
         continue;
       }
       const row = this.#rows[node - tree.size];
@@ -85,7 +92,7 @@ export class EarliestIndex {
     return tree.times[node ?? 1] ?? Number.POSITIVE_INFINITY;
   }
 
-  #tree(key: string, need: Need): Tree {
+  #tree(key: string, need: Need, view: View): Tree {
     let tree = this.#trees.get(key);
     if (tree === undefined) {
       if (this.#trees.size >= TREES_MAX) {
@@ -98,28 +105,28 @@ export class EarliestIndex {
       this.#trees.delete(key);
     }
     this.#trees.set(key, tree);
-    if (tree.size < this.#rows.length || tree.size === 0) this.#build(tree);
-    else this.#repair(tree);
+    if (tree.size < this.#rows.length || tree.size === 0) this.#build(tree, view);
+    else this.#repair(tree, view);
     return tree;
   }
 
-  #build(tree: Tree): void {
+  #build(tree: Tree, view: View): void {
     let size = 1;
     while (size < this.#rows.length) size *= 2;
     tree.size = size;
     tree.times = new Float64Array(2 * size).fill(Number.POSITIVE_INFINITY);
     tree.dirty.clear();
     this.#rows.forEach((row, index) => {
-      if (row !== null) tree.times[size + index] = lowerBound(row, tree.need);
+      if (row !== null) tree.times[size + index] = lowerBound(row, tree.need, view);
     });
     for (let node = size - 1; node >= 1; node--) this.#pull(tree, node);
   }
 
-  #repair(tree: Tree): void {
+  #repair(tree: Tree, view: View): void {
     for (const row of tree.dirty) {
       const leaf = tree.size + row.index;
       tree.times[leaf] =
-        this.#rows[row.index] === row ? lowerBound(row, tree.need) : Number.POSITIVE_INFINITY;
+        this.#rows[row.index] === row ? lowerBound(row, tree.need, view) : Number.POSITIVE_INFINITY;
       for (let node = leaf >> 1; node >= 1; node >>= 1) this.#pull(tree, node);
     }
     tree.dirty.clear();
@@ -136,20 +143,29 @@ function atEarliest(boundMs: number, nowMs: number): number {
 }
 
 /** 0: room now. Otherwise the expected release that first makes room, planned windows and drains left aside. */
-function lowerBound(row: HostRow, need: Need): number {
-  if (!isOpen(row.host)) return Number.POSITIVE_INFINITY;
+function lowerBound(row: HostRow, need: Need, { nowMs, extra }: View): number {
+  if (!isOpen(row.host) || !fits(row.empty, need)) return Number.POSITIVE_INFINITY;
+  const imagined = extra.get(row);
+  if (imagined !== undefined) {
+    // A moment is the shortest use: who needs longer finds no earlier time.
+    const startMs = earliestOn(row, need, 1, nowMs, imagined);
+    return startMs === nowMs ? 0 : startMs;
+  }
   if (fits(row.free, need)) return 0;
-  const ends: number[] = [];
-  for (const entry of row.claims.values()) if (entry.held) ends.push(entry.claim.untilMs);
-  ends.sort((a, b) => a - b);
-  for (const endMs of ends) {
-    if (
-      fits(
-        freeWith(row, (entry) => entry.held && entry.claim.untilMs > endMs),
-        need,
-      )
-    )
-      return endMs;
+  const held = [...row.claims.values()].filter((entry) => entry.held);
+  held.sort((a, b) => a.claim.untilMs - b.claim.untilMs);
+  let { free } = row;
+  for (const { claim } of held) {
+    const endMs = claim.untilMs;
+    free =
+      row.host.claimKind === 'slot'
+        ? {
+            resources: addResources(free.resources, claim.resources),
+            singles: addCounts(free.singles, claim.devices),
+            groups: [],
+          }
+        : freeWith(row, (entry) => entry.held && entry.claim.untilMs > endMs);
+    if (fits(free, need)) return endMs;
   }
   return Number.POSITIVE_INFINITY;
 }

@@ -7,6 +7,7 @@ import type { LeaseId } from '../../base/ids.ts';
 import type { Claim } from '../model/claim.ts';
 import type { Lease } from '../model/lease.ts';
 import type { World } from '../world.ts';
+import { fits } from './free.ts';
 import type { HostRow } from './host-row.ts';
 import { queueOrder, quotaBlocks } from './order.ts';
 import { claimOn, windowFor } from './place.ts';
@@ -28,7 +29,22 @@ export function forecast(
     const start = quotaBlocks(world, lease) ? null : startOf(world, lease, nowMs, imagined);
     if (start !== null) starts.set(lease.id, start);
   }
+  for (const row of imagined.keys()) touch(world, row);
   return starts;
+}
+
+function touch(world: World, row: HostRow): void {
+  world.pools.get(row.host.providerId)?.earliest.touch(row);
+}
+
+/** True if somebody waits for what this host has: else no change of its future moves anybody's start. */
+export function isWaitedFor(world: World, row: HostRow): boolean {
+  for (const demandKey of world.queue.demandKeys()) {
+    const any = world.queue.anyFor(demandKey);
+    const demand = any === null ? undefined : world.leases.get(any.leaseId)?.request.demand;
+    if (demand?.providerId === row.host.providerId && fits(row.empty, demand)) return true;
+  }
+  return false;
 }
 
 function startOf(world: World, lease: Lease, nowMs: number, imagined: Map<HostRow, Claim[]>): number | null {
@@ -41,5 +57,6 @@ function startOf(world: World, lease: Lease, nowMs: number, imagined: Map<HostRo
   const onHost = imagined.get(found.row);
   if (onHost === undefined) imagined.set(found.row, [claim]);
   else onHost.push(claim);
+  touch(world, found.row);
   return found.startMs;
 }

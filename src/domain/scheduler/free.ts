@@ -78,8 +78,8 @@ export interface Taken {
 }
 
 /**
- * Takes `need` (which must fit) such that the fewest cards are stranded in half-used groups, then such that the
- * fewest groups are touched.
+ * Takes `need` (which must fit) such that the fewest cards are stranded in half-used groups; then such that the fewest
+ * single cards go, which serve any need; then such that the fewest groups are touched.
  */
 export function take(free: Free, need: Need): Taken {
   const resources = addResources(free.resources, need.resources, -1);
@@ -180,7 +180,7 @@ function chooseGroups(
     const singles = Math.max(0, wanted - fromGroups);
     if (singles > singlesFree) continue;
     const stranded = size - Math.min(wanted, fromGroups);
-    const cost = stranded * 1000 + groupIndexes.length;
+    const cost = stranded * 1_000_000 + singles * 1000 + groupIndexes.length;
     if (cost < bestCost) {
       bestCost = cost;
       best = { groupIndexes, singles };

@@ -13,6 +13,8 @@ export interface HostRow {
   readonly claims: Map<LeaseId, HostClaim>;
   /** Claims that are not held yet. */
   plannedCount: number;
+  /** What it offers when nothing at all is on it. */
+  empty: Free;
   /** What is free now; kept up to date by `refresh`. */
   free: Free;
 }
@@ -42,13 +44,21 @@ export function freeWith(
   extra: readonly Claim[] = [],
 ): Free {
   const { host } = row;
-  let resources = addResources(host.capacity, host.foreign.resources, -1);
   const present: Claim[] = [...extra];
   for (const entry of row.claims.values()) if (counts(entry)) present.push(entry.claim);
-  for (const claim of present) resources = addResources(resources, claim.resources, -1);
+  let { vcpus, memoryMiB, diskGiB } = addResources(host.capacity, host.foreign.resources, -1);
+  for (const { resources } of present) {
+    vcpus -= resources.vcpus;
+    memoryMiB -= resources.memoryMiB;
+    diskGiB -= resources.diskGiB;
+  }
+  const resources = { vcpus, memoryMiB, diskGiB };
   if (host.claimKind === 'slot') {
-    let singles: DeviceCounts = addCounts(host.slots, host.foreign.devices, -1);
-    for (const claim of present) singles = addCounts(singles, claim.devices, -1);
+    const singles: Record<DeviceClass, number> = { ...addCounts(host.slots, host.foreign.devices, -1) };
+    for (const { devices } of present) {
+      for (const deviceClass in devices)
+        singles[deviceClass] = countOf(singles, deviceClass) - countOf(devices, deviceClass);
+    }
     return { resources, singles, groups: [] };
   }
   const taken = new Set<DeviceId>();

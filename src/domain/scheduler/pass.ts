@@ -7,10 +7,11 @@ import type { LeaseId } from '../../base/ids.ts';
 import type { Draft } from '../draft.ts';
 import type { Lease, StartPromise } from '../model/lease.ts';
 import type { HostRow } from './host-row.ts';
-import { promisedLease, quotaBlocks, waitingFor } from './order.ts';
+import { promisedLease, quotaBlocks } from './order.ts';
 import { avoidedHosts, claimOn, findHost, mayFit, windowFor } from './place.ts';
 import { leavesPromise } from './promise-guard.ts';
-import type { Candidate } from './queue.ts';
+import { Turns } from './turns.ts';
+import type { World } from '../world.ts';
 
 /** A promise is told anew only when it moves by more: shorter moves are the clock's, not the cloud's. */
 const PROMISE_STEP_MS = 1000;
@@ -23,29 +24,60 @@ export function startsPaused(draft: Draft): boolean {
   return control.freeze !== null || control.mode.kind === 'observe';
 }
 
-/** Grants whatever can be granted. Ends because every round grants a lease or rules a class of them out. */
+/** What one pass has found out so far. A pass only takes room away, so all of it holds to its end. */
+interface Pass {
+  /** Demands for which there may be room. */
+  readonly able: ReadonlySet<string>;
+  /** By demand the shortest lease that found no host: a longer one finds none either. */
+  readonly shortestInVainMs: Map<string, number>;
+  /** The first who cannot start. */
+  head: Lease | null;
+}
+
+/** Grants whatever can be granted. Ends because every round grants a lease, or leaves one out for good. */
 export function schedule(draft: Draft): void {
-  if (startsPaused(draft)) return;
   const { world } = draft;
-  const unable = demandsWithoutRoom(draft);
-  const ruledOut: RuledOut = { slots: new Set(), skipped: new Map(), leases: new Set() };
-  let head: Lease | null = null;
-  while (world.queue.size > 0) {
-    const next = nextCandidate(draft, ruledOut);
-    if (next === null) break;
-    const lease = assertDefined(world.leases.get(next.waiting.leaseId), 'who waits is in the world');
-    const slot = slotOf(next);
-    const granted = !unable.has(next.waiting.demandKey) && grantIfPossible(draft, lease, head?.id ?? null);
-    if (granted) continue;
-    if (head === null) {
-      head = lease;
-      promise(draft, lease);
+  if (startsPaused(draft) || world.queue.size === 0) return;
+  const pass: Pass = { able: demandsWithRoom(world), shortestInVainMs: new Map(), head: null };
+  const promised = promisedLease(world);
+  if (promised !== null && !quotaBlocks(world, promised)) startOrPromise(draft, promised, pass);
+  // Behind a head that has to wait, only those who find room are of interest.
+  const turns = new Turns(world, pass.head === null ? world.queue.demandKeys() : pass.able);
+  for (let waiting = turns.next(); waiting !== null; waiting = turns.next()) {
+    const lease = assertDefined(world.leases.get(waiting.leaseId), 'who waits is in the world');
+    if (quotaBlocks(world, lease)) {
+      draft.ruleOut('quota');
+      turns.close(waiting);
+    } else if (startOrPromise(draft, lease, pass)) {
+      turns.granted(waiting.projectId);
+    } else if (
+      pass.able.has(waiting.demandKey) &&
+      turns.skipped(waiting) < SKIPS_MAX &&
+      nextMayDiffer(draft, lease)
+    ) {
+      turns.skip(waiting);
+    } else {
+      turns.close(waiting);
     }
-    ruledOut.leases.add(lease.id);
-    const skips = ruledOut.skipped.get(slot) ?? 0;
-    if (skips < SKIPS_MAX && nextMayDiffer(draft, lease)) ruledOut.skipped.set(slot, skips + 1);
-    else ruledOut.slots.add(slot);
   }
+}
+
+/** True: it starts. The first who does not is the head, and is told when it will. */
+function startOrPromise(draft: Draft, lease: Lease, pass: Pass): boolean {
+  const { key } = lease.request.demand;
+  const { durationMs } = lease.request;
+  const inVain =
+    !pass.able.has(key) || durationMs >= (pass.shortestInVainMs.get(key) ?? Number.POSITIVE_INFINITY);
+  if (!inVain && lease.id !== pass.head?.id) {
+    if (grantIfPossible(draft, lease, pass.head?.id ?? null)) return true;
+    if (avoidedHosts(lease, draft.nowMs, draft.world.settings).size === 0)
+      pass.shortestInVainMs.set(key, durationMs);
+  }
+  if (pass.head === null) {
+    pass.head = lease;
+    promise(draft, lease);
+  }
+  return false;
 }
 
 /** True if another of the same project and demand may fit where this one does not: by its history, or its length. */
@@ -53,15 +85,6 @@ function nextMayDiffer(draft: Draft, lease: Lease): boolean {
   const { world, nowMs } = draft;
   const calendar = world.pools.get(lease.request.demand.providerId)?.calendar.size ?? 0;
   return calendar > 0 || avoidedHosts(lease, nowMs, world.settings).size > 0;
-}
-
-/** What a pass need not look at again. */
-interface RuledOut {
-  /** Project and demand. */
-  readonly slots: Set<string>;
-  /** Entries to leave out at the beginning of a slot. */
-  readonly skipped: Map<string, number>;
-  readonly leases: Set<LeaseId>;
 }
 
 /**
@@ -73,10 +96,9 @@ export function scheduleNewcomer(draft: Draft, leaseId: LeaseId): void {
   const { world } = draft;
   const lease = assertDefined(world.leases.get(leaseId), 'the newcomer is in the world');
   if (quotaBlocks(world, lease)) return;
-  const pool = world.pools.get(lease.request.demand.providerId);
   const promised = promisedLease(world);
   const head = promised !== null && !quotaBlocks(world, promised) ? promised : null;
-  const mayStart = pool !== undefined && mayFit(pool, lease.request.demand);
+  const mayStart = mayFit(world, lease.request.demand);
   if (mayStart && grantIfPossible(draft, lease, head?.id ?? null)) return;
   if (head === null) schedule(draft);
 }
@@ -179,57 +201,13 @@ function whyLater(draft: Draft, last: StartPromise): string {
   return `instances outside Berth, or a lease placed there by the cloud, take up host ${host.name}`;
 }
 
-/** Demands that surely find no host now. A pass only takes room away, so this holds to its end. */
-function demandsWithoutRoom(draft: Draft): ReadonlySet<string> {
-  const { world } = draft;
-  const seen = new Set<string>();
-  const unable = new Set<string>();
-  for (const { waiting } of world.queue.candidates(() => 0)) {
-    if (seen.has(waiting.demandKey)) continue;
-    seen.add(waiting.demandKey);
-    const lease = world.leases.get(waiting.leaseId);
-    const pool = lease === undefined ? undefined : world.pools.get(lease.request.demand.providerId);
-    if (lease === undefined || pool === undefined || !mayFit(pool, lease.request.demand))
-      unable.add(waiting.demandKey);
+/** Demands for which there may be room now; for the others there surely is none. */
+function demandsWithRoom(world: World): ReadonlySet<string> {
+  const able = new Set<string>();
+  for (const demandKey of world.queue.demandKeys()) {
+    const any = world.queue.anyFor(demandKey);
+    const lease = any === null ? undefined : world.leases.get(any.leaseId);
+    if (lease !== undefined && mayFit(world, lease.request.demand)) able.add(demandKey);
   }
-  return unable;
-}
-
-/** The first in order among those that are not ruled out; who has a promise is before all. */
-function nextCandidate(draft: Draft, ruledOut: RuledOut): Candidate | null {
-  const { world } = draft;
-  const promised = promisedLease(world);
-  if (promised !== null && !ruledOut.leases.has(promised.id) && !quotaBlocks(world, promised)) {
-    const waiting = waitingFor(promised);
-    if (waiting !== null) return { waiting, round: 0 };
-  }
-  let best: Candidate | null = null;
-  let bestServed = 0;
-  for (const candidate of world.queue.candidates(
-    (projectId, key) => ruledOut.skipped.get(`${projectId} ${key}`) ?? 0,
-  )) {
-    const { waiting, round } = candidate;
-    if (ruledOut.slots.has(slotOf(candidate))) continue;
-    const lease = world.leases.get(waiting.leaseId);
-    if (lease === undefined) continue;
-    if (quotaBlocks(world, lease)) {
-      draft.ruleOut('quota');
-      continue;
-    }
-    const served = world.servedSeq(waiting.projectId);
-    const before =
-      best === null ||
-      round < best.round ||
-      (round === best.round &&
-        (served < bestServed || (served === bestServed && waiting.queueSeq < best.waiting.queueSeq)));
-    if (before) {
-      best = candidate;
-      bestServed = served;
-    }
-  }
-  return best;
-}
-
-function slotOf(candidate: Candidate): string {
-  return `${candidate.waiting.projectId} ${candidate.waiting.demandKey}`;
+  return able;
 }

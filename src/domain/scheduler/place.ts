@@ -3,9 +3,10 @@ import type { HostId } from '../../base/ids.ts';
 import type { Claim } from '../model/claim.ts';
 import type { Demand, Lease } from '../model/lease.ts';
 import type { Settings } from '../settings.ts';
-import type { Pool, World } from '../world.ts';
+import type { World } from '../world.ts';
 import { fitsWindow, presentDuring, type Window } from './calendar.ts';
-import { pickDevices, type HostRow } from './host-row.ts';
+import { fits } from './free.ts';
+import { hasCalendar, pickDevices, type HostRow } from './host-row.ts';
 
 /** Hosts of the index that are tried for one lease; more than its possible setbacks plus the head's host. */
 const VISITS_MAX = 64;
@@ -73,8 +74,13 @@ export function findHost(
 }
 
 /** Cheap test whether `findHost` could find anything now: for leaving out whole classes of requests. */
-export function mayFit(pool: Pool, demand: Demand): boolean {
-  return demand.hostId !== null || pool.calendar.size > 0 || pool.shapes.anyFits(demand.key, demand);
+export function mayFit(world: World, demand: Demand): boolean {
+  if (demand.hostId !== null) {
+    const row = world.hosts.get(demand.hostId);
+    return row !== undefined && (hasCalendar(row) || fits(row.free, demand));
+  }
+  const pool = world.pools.get(demand.providerId);
+  return pool !== undefined && (pool.calendar.size > 0 || pool.shapes.anyFits(demand.key, demand));
 }
 
 function firstOf(

@@ -17,20 +17,14 @@ interface ProjectQueue {
   readonly projectId: ProjectId;
   /** All of the project, ascending by queueSeq. */
   readonly all: Waiting[];
-  /** The same, by demand. */
-  readonly byDemand: Map<string, Waiting[]>;
 }
 
-/** One candidate for the next grant: the first of a project with a given demand. */
-export interface Candidate {
-  readonly waiting: Waiting;
-  /** Turns of the round-robin before it is this project's turn for this entry. */
-  readonly round: number;
-}
+const NOBODY: ReadonlyMap<ProjectId, readonly Waiting[]> = new Map();
 
 export class QueueIndex {
   readonly #projects = new Map<ProjectId, ProjectQueue>();
-  readonly #demandCounts = new Map<string, number>();
+  /** The same entries by demand, then by project. */
+  readonly #demands = new Map<string, Map<ProjectId, Waiting[]>>();
   #size = 0;
 
   get size(): number {
@@ -38,54 +32,52 @@ export class QueueIndex {
   }
 
   add(waiting: Waiting): void {
-    let project = this.#projects.get(waiting.projectId);
-    if (project === undefined) {
-      project = { projectId: waiting.projectId, all: [], byDemand: new Map() };
-      this.#projects.set(waiting.projectId, project);
+    const { projectId, demandKey } = waiting;
+    const project = this.#projects.get(projectId);
+    if (project === undefined) this.#projects.set(projectId, { projectId, all: [waiting] });
+    else insert(project.all, waiting);
+    let demand = this.#demands.get(demandKey);
+    if (demand === undefined) {
+      demand = new Map();
+      this.#demands.set(demandKey, demand);
     }
-    insert(project.all, waiting);
-    const same = project.byDemand.get(waiting.demandKey);
-    if (same === undefined) project.byDemand.set(waiting.demandKey, [waiting]);
+    const same = demand.get(projectId);
+    if (same === undefined) demand.set(projectId, [waiting]);
     else insert(same, waiting);
-    this.#demandCounts.set(waiting.demandKey, (this.#demandCounts.get(waiting.demandKey) ?? 0) + 1);
     this.#size += 1;
   }
 
-  remove(waiting: Waiting): void {
-    const project = this.#projects.get(waiting.projectId);
-    const same = project?.byDemand.get(waiting.demandKey);
-    if (project === undefined || same === undefined) return;
-    if (!cut(project.all, waiting.queueSeq)) return;
-    cut(same, waiting.queueSeq);
-    if (same.length === 0) project.byDemand.delete(waiting.demandKey);
-    if (project.all.length === 0) this.#projects.delete(waiting.projectId);
-    const left = (this.#demandCounts.get(waiting.demandKey) ?? 1) - 1;
-    if (left === 0) this.#demandCounts.delete(waiting.demandKey);
-    else this.#demandCounts.set(waiting.demandKey, left);
+  remove({ projectId, demandKey, queueSeq }: Waiting): void {
+    const project = this.#projects.get(projectId);
+    const demand = this.#demands.get(demandKey);
+    const same = demand?.get(projectId);
+    if (project === undefined || demand === undefined || same === undefined) return;
+    if (!cut(project.all, queueSeq)) return;
+    cut(same, queueSeq);
+    if (project.all.length === 0) this.#projects.delete(projectId);
+    if (same.length === 0) demand.delete(projectId);
+    if (demand.size === 0) this.#demands.delete(demandKey);
     this.#size -= 1;
   }
 
   /** The demands that anybody waits for. */
   demandKeys(): Iterable<string> {
-    return this.#demandCounts.keys();
+    return this.#demands.keys();
   }
 
-  projectIds(): Iterable<ProjectId> {
-    return this.#projects.keys();
+  /** Who waits for a demand: per project, in order of arrival. */
+  waitingFor(demandKey: string): ReadonlyMap<ProjectId, readonly Waiting[]> {
+    return this.#demands.get(demandKey) ?? NOBODY;
+  }
+
+  /** Any one who waits for a demand; null: nobody does. */
+  anyFor(demandKey: string): Waiting | null {
+    for (const [first] of this.waitingFor(demandKey).values()) if (first !== undefined) return first;
+    return null;
   }
 
   ofProject(projectId: ProjectId): readonly Waiting[] {
     return this.#projects.get(projectId)?.all ?? [];
-  }
-
-  /** Per project and demand the first entry (after skipping `skip` of them): whoever is next is one of these. */
-  *candidates(skip: (projectId: ProjectId, demandKey: string) => number): Iterable<Candidate> {
-    for (const project of this.#projects.values()) {
-      for (const [demandKey, same] of project.byDemand) {
-        const waiting = same[skip(project.projectId, demandKey)];
-        if (waiting !== undefined) yield { waiting, round: position(project.all, waiting.queueSeq) };
-      }
-    }
   }
 
   /** Everybody in the order of the queue, at most `limit`. `servedSeq` tells when a project was last served. */
@@ -108,7 +100,7 @@ export class QueueIndex {
   positionOf(waiting: Waiting, servedSeq: (projectId: ProjectId) => number): number {
     const own = this.#projects.get(waiting.projectId);
     if (own === undefined) return 0;
-    const round = position(own.all, waiting.queueSeq);
+    const round = placeOf(own.all, waiting.queueSeq);
     const ownServed = servedSeq(own.projectId);
     let before = 0;
     for (const project of this.#projects.values()) {
@@ -125,8 +117,8 @@ export class QueueIndex {
   }
 }
 
-/** Index of the first entry with at least this number. */
-function position(list: readonly Waiting[], queueSeq: number): number {
+/** Index of the first entry with at least this number, in a list ascending by it. */
+export function placeOf(list: readonly Waiting[], queueSeq: number): number {
   let low = 0;
   let high = list.length;
   while (low < high) {
@@ -139,11 +131,11 @@ function position(list: readonly Waiting[], queueSeq: number): number {
 
 function insert(list: Waiting[], waiting: Waiting): void {
   if (list.length === 0 || (list[list.length - 1]?.queueSeq ?? 0) < waiting.queueSeq) list.push(waiting);
-  else list.splice(position(list, waiting.queueSeq), 0, waiting);
+  else list.splice(placeOf(list, waiting.queueSeq), 0, waiting);
 }
 
 function cut(list: Waiting[], queueSeq: number): boolean {
-  const index = position(list, queueSeq);
+  const index = placeOf(list, queueSeq);
   if (list[index]?.queueSeq !== queueSeq) return false;
   list.splice(index, 1);
   return true;

@@ -38,6 +38,7 @@ export interface SqliteCore {
   hasBatch(batchId: string): boolean;
   readEvents(query: EventQuery): readonly StoredEvent[];
   readLease(leaseId: LeaseId): Lease | null;
+  findLeases(prefix: string, limit: number): readonly Lease[];
   readEndedLeases(query: EndedQuery): readonly Lease[];
   hasIntent(leaseId: LeaseId): boolean;
   close(): void;
@@ -107,6 +108,7 @@ export function openCore(db: DatabaseSync, options: CoreOptions): SqliteCore {
     hasBatch: (batchId) => reading(() => reader.hasBatch(batchId)),
     readEvents: (query) => reading(() => reader.events(query)),
     readLease: (leaseId) => reading(() => reader.lease(leaseId)),
+    findLeases: (prefix, limit) => reading(() => reader.leasesLike(prefix, limit)),
     readEndedLeases: (query) => reading(() => reader.endedLeases(query)),
     hasIntent: (leaseId) => reading(() => reader.hasIntent(leaseId)),
     close: () => {

@@ -36,6 +36,7 @@ export function createDirectStore(core: SqliteCore, hooks: DirectHooks = {}): St
     hasBatch: (batchId) => run(() => core.hasBatch(batchId)),
     readEvents: (query) => run(() => core.readEvents(query)),
     readLease: (leaseId) => run(() => core.readLease(leaseId)),
+    findLeases: (prefix, limit) => run(() => core.findLeases(prefix, limit)),
     readEndedLeases: (query) => run(() => core.readEndedLeases(query)),
     hasIntent: (leaseId) => run(() => core.hasIntent(leaseId)),
     close: () =>

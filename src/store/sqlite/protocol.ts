@@ -25,6 +25,7 @@ export type Call =
   | { readonly op: 'hasBatch'; readonly batchId: string }
   | { readonly op: 'readEvents'; readonly query: EventQuery }
   | { readonly op: 'readLease'; readonly leaseId: LeaseId }
+  | { readonly op: 'findLeases'; readonly prefix: string; readonly limit: number }
   | { readonly op: 'readEndedLeases'; readonly query: EndedQuery }
   | { readonly op: 'hasIntent'; readonly leaseId: LeaseId }
   /** Closes the file; the thread ends after its answer. */
@@ -43,6 +44,7 @@ export interface Answers {
   readonly hasBatch: boolean;
   readonly readEvents: readonly StoredEvent[];
   readonly readLease: Lease | null;
+  readonly findLeases: readonly Lease[];
   readonly readEndedLeases: readonly Lease[];
   readonly hasIntent: boolean;
   readonly close: null;

@@ -19,6 +19,7 @@ export interface Reader {
   hasBatch(batchId: string): boolean;
   events(query: EventQuery): readonly StoredEvent[];
   lease(leaseId: LeaseId): Lease | null;
+  leasesLike(prefix: string, limit: number): readonly Lease[];
   endedLeases(query: EndedQuery): readonly Lease[];
   hasIntent(leaseId: LeaseId): boolean;
 }
@@ -55,6 +56,8 @@ export function createReader(db: DatabaseSync): Reader {
   const hasBatch = db.prepare('SELECT 1 FROM batches WHERE batch_id = ?');
   const hasIntent = db.prepare('SELECT 1 FROM intents WHERE lease_id = ? LIMIT 1');
   const lease = db.prepare('SELECT body FROM leases WHERE id = ?');
+  // A range instead of LIKE: it uses the primary key whatever characters the prefix has.
+  const leasesLike = db.prepare('SELECT body FROM leases WHERE id >= ? AND id < ? ORDER BY id LIMIT ?');
   const ended = db.prepare(
     "SELECT body FROM leases INDEXED BY leases_ended WHERE state = 'ended' AND ended_at_ms < ? " +
       'ORDER BY ended_at_ms DESC, rowid DESC LIMIT ?',
@@ -85,6 +88,10 @@ export function createReader(db: DatabaseSync): Reader {
     lease(leaseId) {
       const row = lease.get(leaseId);
       return row === undefined ? null : parseLease(textAt(row, 'body'));
+    },
+    leasesLike(prefix, limit) {
+      const rows = leasesLike.all(prefix, `${prefix}\u{10FFFF}`, boundedLimit(limit));
+      return rows.map((row) => parseLease(textAt(row, 'body')));
     },
     endedLeases(query) {
       const beforeMs = query.beforeMs ?? Number.MAX_SAFE_INTEGER;

@@ -92,6 +92,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     hasBatch: (batchId) => call({ op: 'hasBatch', batchId }),
     readEvents: (query) => call({ op: 'readEvents', query }),
     readLease: (leaseId) => call({ op: 'readLease', leaseId }),
+    findLeases: (prefix, limit) => call({ op: 'findLeases', prefix, limit }),
     readEndedLeases: (query) => call({ op: 'readEndedLeases', query }),
     hasIntent: (leaseId) => call({ op: 'hasIntent', leaseId }),
     abort: () => thread.kill(),

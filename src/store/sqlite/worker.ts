@@ -43,6 +43,8 @@ function perform(call: Call): Answers[Call['op']] {
       return core.readEvents(call.query);
     case 'readLease':
       return core.readLease(call.leaseId);
+    case 'findLeases':
+      return core.findLeases(call.prefix, call.limit);
     case 'readEndedLeases':
       return core.readEndedLeases(call.query);
     case 'hasIntent':

@@ -1,0 +1,102 @@
+/** From what a borrower writes to what the scheduler sees: flavor, demand, and the lease as it begins. */
+import type { HostId } from '../../base/ids.ts';
+import { nearest } from '../../base/nearest.ts';
+import type { UserCommand, Wanted } from '../command.ts';
+import { refuse } from '../decision.ts';
+import type { Draft } from '../draft.ts';
+import type { Flavor } from '../model/flavor.ts';
+import { NO_REFS, type Demand, type Lease, type LeaseState } from '../model/lease.ts';
+import { countsKey, countOf, totalDevices } from '../scheduler/free.ts';
+import type { World } from '../world.ts';
+
+export type CreateCommand = Extract<UserCommand, { readonly type: 'lease.create' }>;
+
+/** A lease as it begins. */
+export function newLease(
+  draft: Draft,
+  command: CreateCommand,
+  id: Lease['id'],
+  parts: { readonly flavor: Flavor; readonly demand: Demand; readonly state: LeaseState },
+): Lease {
+  return {
+    id,
+    projectId: command.projectId,
+    ownerId: command.ownerId,
+    name: command.name,
+    createdAtMs: draft.nowMs,
+    generation: 1,
+    request: {
+      flavorId: parts.flavor.id,
+      flavorName: parts.flavor.name,
+      demand: parts.demand,
+      durationMs: command.durationMs,
+      atEnd: command.atEnd,
+      image: command.image,
+      sshPublicKey: command.sshPublicKey,
+    },
+    reservationId: command.window?.reservationId ?? null,
+    refs: NO_REFS,
+    unreachableSinceMs: null,
+    setbacks: [],
+    usedDeviceMs: 0,
+    claimedAtMs: null,
+    state: parts.state,
+  };
+}
+
+/** The demand of a flavor, on any host of its provider or on one. */
+export function demandOf(flavor: Flavor, hostId: HostId | null): Demand {
+  const { vcpus, memoryMiB, diskGiB } = flavor.resources;
+  const key = `${vcpus}/${memoryMiB}/${diskGiB}|${countsKey(flavor.devices)}|${flavor.providerId}|${hostId ?? ''}`;
+  return { providerId: flavor.providerId, resources: flavor.resources, devices: flavor.devices, hostId, key };
+}
+
+/** The flavor that was named (by id, else by name), or the smallest that has all that is required. */
+export function resolveWanted(
+  world: World,
+  wanted: Wanted,
+): { readonly kind: 'flavor'; readonly flavor: Flavor } | ReturnType<typeof refuse> {
+  if (wanted.kind === 'flavor') {
+    const flavor = world.flavors.get(wanted.flavor) ?? flavorByName(world, wanted.flavor);
+    if (flavor !== null) return { kind: 'flavor', flavor };
+    const names = [...world.flavors.values()].map((known) => known.name);
+    const like = nearest(wanted.flavor, names);
+    const fix =
+      like === null ? 'See `berth flavor list`.' : `Did you mean '${like}'? See \`berth flavor list\`.`;
+    return refuse('flavor_unknown', `There is no flavor '${wanted.flavor}'.`, fix, 'flavor', {
+      known: names.slice(0, 100),
+    });
+  }
+  let best: Flavor | null = null;
+  for (const flavor of world.flavors.values()) {
+    if (flavor.disabled || flavor.misconfigured !== null || !hasAll(flavor, wanted)) continue;
+    if (best === null || size(flavor) < size(best)) best = flavor;
+  }
+  if (best !== null) return { kind: 'flavor', flavor: best };
+  return refuse(
+    'flavor_unknown',
+    `No flavor has ${wanted.count} × ${wanted.deviceClass} with ${wanted.vcpus} vCPUs, ${wanted.memoryMiB} MiB and ${wanted.diskGiB} GiB.`,
+    'Ask for less, or see `berth flavor list`.',
+    'requirements',
+  );
+}
+
+function flavorByName(world: World, name: string): Flavor | null {
+  for (const flavor of world.flavors.values()) if (flavor.name === name) return flavor;
+  return null;
+}
+
+function hasAll(flavor: Flavor, wanted: Extract<Wanted, { readonly kind: 'requirements' }>): boolean {
+  const { resources } = flavor;
+  return (
+    countOf(flavor.devices, wanted.deviceClass) >= wanted.count &&
+    resources.vcpus >= wanted.vcpus &&
+    resources.memoryMiB >= wanted.memoryMiB &&
+    resources.diskGiB >= wanted.diskGiB
+  );
+}
+
+/** Fewest cards first, then fewest vCPUs, then least memory. */
+function size(flavor: Flavor): number {
+  return totalDevices(flavor.devices) * 1e12 + flavor.resources.vcpus * 1e8 + flavor.resources.memoryMiB;
+}

@@ -123,7 +123,7 @@ function measureBare(path: string, options: StoreBenchOptions): number {
 }
 
 /** Nothing but the inserts that a grant needs. */
-function bareWriter(db: DatabaseSync): (plan: WritePlan) => void {
+export function bareWriter(db: DatabaseSync): (plan: WritePlan) => void {
   const insert = (table: string, columns: number): ReturnType<DatabaseSync['prepare']> =>
     db.prepare(
       `INSERT OR REPLACE INTO ${table} VALUES (${Array.from({ length: columns }, () => '?').join(', ')})`,

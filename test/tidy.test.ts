@@ -56,7 +56,7 @@ function read(file: string): string {
 }
 
 function isTest(file: string): boolean {
-  return file.endsWith('.test.ts') || file.startsWith('test/');
+  return /\.(?:test|fixtures)\.ts$/.test(file) || file.startsWith('test/');
 }
 
 function isGenerated(file: string): boolean {

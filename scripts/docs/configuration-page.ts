@@ -80,7 +80,7 @@ function rowsOf(schema: JsonObject, prefix: string, values: unknown): readonly s
     const cells = [
       `\`${key}\``,
       typeName(raw, inner, value),
-      required.includes(name) ? 'required' : defaultText(raw, inner, value),
+      required.includes(name) && value === undefined ? 'required' : defaultText(raw, inner, value),
       String(description).replaceAll('|', '\\|'),
     ];
     return [`| ${cells.join(' | ')} |`, ...nestedRows(inner, key, value)];
@@ -103,7 +103,7 @@ function typeName(raw: JsonObject, inner: JsonObject, value: unknown): string {
   const { type, enum: values } = inner;
   if (Array.isArray(values)) return values.map((one) => `\`${String(one)}\``).join(', ');
   // A duration is a text in the file and a number inside, so its default is not in the schema.
-  const isDuration = raw['default'] === undefined && value !== undefined;
+  const isDuration = type !== 'number' && raw['default'] === undefined && value !== undefined;
   if (type === 'array') {
     const items = child(inner, 'items');
     if (isDuration) return 'list of durations';

@@ -230,7 +230,7 @@ export class Engine implements Core {
       this.stats.batches += 1;
       this.stats.commitMsTotal += this.clock.monotonicMs() - startedMs;
       this.#committed.apply(builder.changes);
-      this.#heldBackUntilMs = 0;
+      this.#endHoldBack();
       this.#revision = builder.revision;
       this.#eventSeq = builder.eventSeq;
     }
@@ -347,7 +347,10 @@ export class Engine implements Core {
       const before = this.#revision;
       const outcome = await this.command('timer', { type: 'tick' });
       const more = outcome.ok && outcome.reply.kind === 'more' && outcome.reply.more;
-      if (!more && this.#revision === before) this.#holdBack();
+      // Timers may fire a moment early: then nothing is due yet, and nothing is held back.
+      const dueMs = this.#committed.due.nextMs();
+      const isDue = dueMs !== null && dueMs <= this.nowMs();
+      if (!more && this.#revision === before && isDue) this.#holdBack();
     } catch {
       // Stopped, or the commit failed: the reload looks at everything again.
       this.#holdBack();
@@ -357,6 +360,14 @@ export class Engine implements Core {
   #holdBack(): void {
     this.#heldBackUntilMs = this.clock.monotonicMs() + HELD_BACK_MS;
     this.#rescheduleWake();
+  }
+
+  /** Something has changed: the next wake is as early as what is due. */
+  #endHoldBack(): void {
+    if (this.#heldBackUntilMs === 0) return;
+    this.#heldBackUntilMs = 0;
+    this.#cancelWake?.();
+    this.#cancelWake = null;
   }
 
   #watchClock(): void {

@@ -233,11 +233,15 @@ export class EngineSession implements Session {
     return projectId === null || projectId === this.actor.projectId ? this.actor.projectId : undefined;
   }
 
-  /** By id or by an unambiguous beginning of it; null: no such live lease that the actor sees. */
+  /** By id, by name, or by an unambiguous beginning of the id; null: no such live lease that the actor sees. */
   #findLive(id: string): Lease | { readonly refusal: ReturnType<typeof refuse>['refusal'] } | null {
     const { leases } = this.#engine.world;
     const exact = leases.get(id as Lease['id']);
     if (exact !== undefined) return this.#sees(exact) ? exact : null;
+    const named = [...leases.values()].filter((lease) => lease.name === id && this.#sees(lease));
+    if (named.length === 1) return named[0] ?? null;
+    if (named.length > 1)
+      return refuse('invalid', `${named.length} leases are named '${id}'.`, 'Give the id.', 'id');
     if (id.length < PREFIX_MIN) return null;
     let found: Lease | null = null;
     for (const lease of leases.values()) {
@@ -258,7 +262,7 @@ function onlyOne(found: readonly Lease[], actor: Actor): Lease | null {
 }
 
 /** Events of hosts, flavors and the service itself are for everybody; the others for their project. */
-export function maySeeEvent(actor: Actor, event: StoredEvent): boolean {
+function maySeeEvent(actor: Actor, event: StoredEvent): boolean {
   if (event.projectId !== null) return maySee(actor, event.projectId);
   return (
     hasRole(actor, 'admin') ||

@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import { MINUTE_MS } from '../base/units.ts';
 
 /** Differences up to this are followed; larger ones are doubted. */
-export const DIVERGENCE_MS_MAX = MINUTE_MS;
+const DIVERGENCE_MS_MAX = MINUTE_MS;
 /** A wall clock that is behind is followed by running slower, never by going back: at most this part of real time. */
 const SLEW_BACK = 0.05;
 

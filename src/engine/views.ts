@@ -146,7 +146,7 @@ export interface Session {
     beforeMs: number | null,
     limit: number,
   ): Promise<readonly LeaseView[]>;
-  /** Live or ended. `id` may be a unique prefix of at least 4 characters. */
+  /** Live or ended. `id` may be the name of a live lease, or a unique prefix of at least 4 characters. */
   lease(id: string): Promise<Found<LeaseView>>;
   queue(): readonly QueueEntryView[];
   explain(query: ExplainQuery): Found<Explanation>;

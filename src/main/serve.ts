@@ -129,7 +129,11 @@ async function start(config: Config, options: ServeOptions, logger: pino.Logger)
 
 /** Whoever reads that it serves may borrow at once; a cloud that cannot be seen is told by /readyz and `berth status`. */
 async function firstLook(controllers: Controllers): Promise<void> {
-  for (let waitedMs = 0; waitedMs < FIRST_LOOK_MS_MAX && !controllers.ready(); waitedMs += FIRST_LOOK_POLL_MS) {
+  for (
+    let waitedMs = 0;
+    waitedMs < FIRST_LOOK_MS_MAX && !controllers.ready();
+    waitedMs += FIRST_LOOK_POLL_MS
+  ) {
     await sleep(systemClock, FIRST_LOOK_POLL_MS);
   }
 }

@@ -98,13 +98,18 @@ function stateOf(cloud: SimCloud): unknown {
       host: server.host,
       tags: server.tags,
     })),
-    ports: [...cloud.ports.values()].map(({ id, address, deviceId, tags }) => ({
+    ports: [...cloud.ports.values()].map(({ id, address, deviceId, description }) => ({
       id,
       address,
       deviceId,
-      tags,
+      description,
     })),
-    floatingIps: [...cloud.floatingIps.values()].map(({ id, address, portId }) => ({ id, address, portId })),
+    floatingIps: [...cloud.floatingIps.values()].map(({ id, address, portId, description }) => ({
+      id,
+      address,
+      portId,
+      description,
+    })),
     faultCounts: cloud.faultCounts,
   };
 }

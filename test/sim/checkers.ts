@@ -5,7 +5,6 @@
 import { deepEqual } from '../../src/base/json.ts';
 import type { LeaseId } from '../../src/base/ids.ts';
 import type { LeaseStateKind } from '../../src/domain/model/lease.ts';
-import { totalDevices } from '../../src/domain/scheduler/free.ts';
 import type { World } from '../../src/domain/world.ts';
 import type { StoredEvent } from '../../src/engine/ports.ts';
 import type { SimCloud } from '../../src/sim/cloud.ts';
@@ -137,10 +136,4 @@ export function checkAllGone(world: World, cloud: SimCloud, deploymentId: string
   for (const ip of cloud.floatingIps.values())
     if (ours(ip.description)) broken.push(`I4: floating IP ${ip.id} is left in the cloud`);
   return broken;
-}
-
-/** GPUs of a lease, for the sums. */
-export function gpusIn(world: World, leaseId: LeaseId): number | null {
-  const lease = world.leases.get(leaseId);
-  return lease === undefined ? null : totalDevices(lease.request.demand.devices);
 }

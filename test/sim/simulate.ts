@@ -368,7 +368,7 @@ const MOST: Readonly<Record<string, number>> = {
   acceptedLate: 0.15,
   errorAfterEffect: 0.15,
   conflict: 0.15,
-  deleteStalls: 0.6,
+  deleteStalls: 0.95,
   forbidden: 0.02,
   unshelveIgnored: 0.9,
 };

@@ -2,7 +2,7 @@
 import type { Report } from './simulate.ts';
 
 /** What a full run (200 seeds) has to reach for each transition and fault. */
-export const COUNT_WANTED = 100;
+const COUNT_WANTED = 100;
 
 export function summary(reports: readonly Report[], seconds: number, twice: boolean): string {
   const steps = reports.map((report) => report.steps);

@@ -97,7 +97,10 @@ function tryBook(draft: Draft, command: CreateCommand, fromMs: number, parts: Pa
   return true;
 }
 
-/** The first later start at which all fit: capacity only grows when something ends, so ends are the times to try. */
+/**
+ * The first later start at which all fit: capacity only grows when something ends, so ends are the times to try, those
+ * of leases that still wait included.
+ */
 function nearestStart(
   draft: Draft,
   command: CreateCommand,
@@ -110,6 +113,11 @@ function nearestStart(
     for (const { claim } of row?.claims.values() ?? []) if (claim.untilMs > fromMs) ends.add(claim.untilMs);
     const drainEndMs = row?.host.drain?.untilMs ?? null;
     if (drainEndMs !== null && drainEndMs > fromMs) ends.add(drainEndMs);
+  }
+  for (const [leaseId, startMs] of promisedBefore) {
+    const durationMs = draft.world.leases.get(leaseId)?.request.durationMs ?? 0;
+    const endMs = windowFor(durationMs, startMs, draft.world.settings).untilMs;
+    if (endMs > fromMs) ends.add(endMs);
   }
   // Whole seconds, rounded up: the time is printed without fractions and must still be feasible when typed in.
   const starts = [...ends].map((endMs) => Math.ceil(endMs / 1000) * 1000).toSorted((a, b) => a - b);

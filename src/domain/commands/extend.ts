@@ -3,14 +3,19 @@ import { formatDuration, formatTime } from '../../base/units.ts';
 import type { UserCommand } from '../command.ts';
 import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
+import type { LeaseEvent } from '../lease/machine.ts';
 import type { Lease } from '../model/lease.ts';
 import { drainTouches } from '../scheduler/calendar.ts';
 import { forecast, isWaitedFor } from '../scheduler/forecast.ts';
 import { isOverdrawn } from '../scheduler/free.ts';
 import { freeWith, type HostRow } from '../scheduler/host-row.ts';
+import { schedule } from '../scheduler/pass.ts';
 import { anyLater, PROTECTED_DEPTH } from './book.ts';
 import { DONE, type Handled } from './handled.ts';
 import { noSuchLease, wrongState } from './refusals.ts';
+
+/** Ends that are tried for the offer in a refusal; each costs a forecast. */
+const ENDS_TRIED_MAX = 16;
 
 export function extendLease(
   draft: Draft,
@@ -50,14 +55,9 @@ export function extendLease(
       : forecast(world, nowMs, PROTECTED_DEPTH);
   const mark = draft.mark();
   const previousEndMs = state.expiresAtMs;
-  const event = {
-    type: 'extend',
-    expiresAtMs: command.expiresAtMs,
-    endEstimateMs: world.settings.endEstimateMs,
-  } as const;
   draft.lease(
     lease.id,
-    event,
+    extension(draft, command.expiresAtMs),
     command.expiresAtMs >= previousEndMs ? 'lease.extended' : 'lease.shortened',
     null,
     {
@@ -65,18 +65,23 @@ export function extendLease(
       until: formatTime(command.expiresAtMs),
     },
   );
-  if (command.expiresAtMs <= previousEndMs) return DONE;
+  if (command.expiresAtMs <= previousEndMs) {
+    // Who was promised this GPU can have it earlier.
+    schedule(draft);
+    return DONE;
+  }
   const conflict = windowConflict(draft, lease.id);
   if (conflict === null && !anyLater(draft, before)) return DONE;
   draft.rollbackTo(mark);
   return refuseExtension(draft, lease, previousEndMs, conflict, before);
 }
 
+function extension(draft: Draft, expiresAtMs: number): Extract<LeaseEvent, { readonly type: 'extend' }> {
+  return { type: 'extend', expiresAtMs, endEstimateMs: draft.world.settings.endEstimateMs };
+}
+
 /** What else is planned on the host in the time that the lease would now take; null: nothing that it disturbs. */
-function windowConflict(
-  draft: Draft,
-  leaseId: Lease['id'],
-): { readonly atMs: number; readonly what: string } | null {
+function windowConflict(draft: Draft, leaseId: Lease['id']): { readonly what: string } | null {
   const lease = draft.world.leases.get(leaseId);
   if (lease?.state.kind !== 'active') return null;
   const { claim } = lease.state;
@@ -84,11 +89,10 @@ function windowConflict(
   if (row === undefined) return null;
   const { drain } = row.host;
   if (drain !== null && drainTouches(row, claim))
-    return { atMs: drain.fromMs, what: `host ${row.host.name} is drained from then on (${drain.reason})` };
+    return { what: `host ${row.host.name} is drained from then on (${drain.reason})` };
   for (const { claim: planned, held } of row.claims.values()) {
     if (held || planned.fromMs >= claim.untilMs) continue;
-    if (overdrawn(row, planned.fromMs))
-      return { atMs: planned.fromMs, what: 'the time after it is reserved' };
+    if (overdrawn(row, planned.fromMs)) return { what: 'the time after it is reserved' };
   }
   return null;
 }
@@ -114,14 +118,10 @@ function refuseExtension(
   draft: Draft,
   lease: Lease,
   endsAtMs: number,
-  conflict: { readonly atMs: number; readonly what: string } | null,
+  conflict: { readonly what: string } | null,
   before: ReadonlyMap<Lease['id'], number>,
 ): Handled {
-  const { endEstimateMs } = draft.world.settings;
-  // The first promise after the present end is the one in the way; up to it (less the time to clear) there is room.
-  const promised = [...before.values()].filter((startMs) => startMs > endsAtMs).toSorted((a, b) => a - b)[0];
-  const blockedAtMs = conflict?.atMs ?? promised ?? endsAtMs;
-  const untilMs = Math.max(endsAtMs, Math.floor((blockedAtMs - endEstimateMs) / 1000) * 1000);
+  const untilMs = furthestEnd(draft, lease, endsAtMs, before);
   const why = conflict?.what ?? 'somebody who waits was promised this GPU';
   const fix =
     untilMs > endsAtMs
@@ -131,4 +131,29 @@ function refuseExtension(
     until: formatTime(untilMs),
     lease: lease.id,
   });
+}
+
+/** The latest end that is in nobody's way, as far as it is looked for: ends just before something else begins. */
+function furthestEnd(
+  draft: Draft,
+  lease: Lease,
+  endsAtMs: number,
+  before: ReadonlyMap<Lease['id'], number>,
+): number {
+  const { world } = draft;
+  const begins = [...before.values()];
+  const row = lease.state.kind === 'active' ? world.hosts.get(lease.state.claim.hostId) : undefined;
+  for (const { claim, held } of row?.claims.values() ?? []) if (!held) begins.push(claim.fromMs);
+  if (row !== undefined && row.host.drain !== null) begins.push(row.host.drain.fromMs);
+  // Whole seconds, rounded down: the time is printed without fractions.
+  const ends = begins.map((atMs) => Math.floor((atMs - world.settings.endEstimateMs) / 1000) * 1000);
+  const tried = [...new Set(ends)].filter((endMs) => endMs > endsAtMs).toSorted((a, b) => a - b);
+  for (const endMs of tried.slice(0, ENDS_TRIED_MAX).toReversed()) {
+    const mark = draft.mark();
+    draft.lease(lease.id, extension(draft, endMs), null);
+    const isFree = windowConflict(draft, lease.id) === null && !anyLater(draft, before);
+    draft.rollbackTo(mark);
+    if (isFree) return endMs;
+  }
+  return endsAtMs;
 }

@@ -59,6 +59,14 @@ export function resolveWanted(
   if (wanted.kind === 'flavor') {
     const flavor = world.flavors.get(wanted.flavor) ?? flavorByName(world, wanted.flavor);
     if (flavor !== null) return { kind: 'flavor', flavor };
+    if (world.flavors.size === 0) {
+      return refuse(
+        'flavor_unknown',
+        'No flavor is known: no cloud or host has been seen yet.',
+        'See `berth status`, and try again in a few seconds.',
+        'flavor',
+      );
+    }
     const names = [...world.flavors.values()].map((known) => known.name);
     const like = nearest(wanted.flavor, names);
     const fix =

@@ -11,6 +11,7 @@ import { fits } from './free.ts';
 import type { HostRow } from './host-row.ts';
 import { queueOrder, quotaBlocks } from './order.ts';
 import { claimOn, windowFor } from './place.ts';
+import { earliestStart, expectAnew } from './start.ts';
 
 /** Entries that get a forecast; those further back are told their place only. Bounds the cost of one reading. */
 export const FORECAST_DEPTH = 256;
@@ -29,12 +30,8 @@ export function forecast(
     const start = quotaBlocks(world, lease) ? null : startOf(world, lease, nowMs, imagined);
     if (start !== null) starts.set(lease.id, start);
   }
-  for (const row of imagined.keys()) touch(world, row);
+  for (const row of imagined.keys()) expectAnew(world, row);
   return starts;
-}
-
-function touch(world: World, row: HostRow): void {
-  world.pools.get(row.host.providerId)?.earliest.touch(row);
 }
 
 /** True if somebody waits for what this host has: else no change of its future moves anybody's start. */
@@ -49,14 +46,13 @@ export function isWaitedFor(world: World, row: HostRow): boolean {
 
 function startOf(world: World, lease: Lease, nowMs: number, imagined: Map<HostRow, Claim[]>): number | null {
   const { demand, durationMs } = lease.request;
-  const length = windowFor(durationMs, 0, world.settings).untilMs;
-  const found = world.earliest(demand, length, nowMs, imagined);
+  const found = earliestStart(world, lease, nowMs, imagined);
   if (found === null) return null;
   const window = windowFor(durationMs, found.startMs, world.settings);
   const claim = claimOn(found.row, demand, window, nowMs, imagined.get(found.row));
   const onHost = imagined.get(found.row);
   if (onHost === undefined) imagined.set(found.row, [claim]);
   else onHost.push(claim);
-  touch(world, found.row);
+  expectAnew(world, found.row);
   return found.startMs;
 }

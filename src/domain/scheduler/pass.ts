@@ -10,6 +10,7 @@ import type { HostRow } from './host-row.ts';
 import { promisedLease, quotaBlocks } from './order.ts';
 import { avoidedHosts, claimOn, findHost, mayFit, windowFor } from './place.ts';
 import { leavesPromise } from './promise-guard.ts';
+import { earliestStart } from './start.ts';
 import { Turns } from './turns.ts';
 import type { World } from '../world.ts';
 
@@ -159,7 +160,8 @@ export function promise(draft: Draft, lease: Lease, whyOther = 'its project hold
     if (id !== lease.id)
       draft.lease(id, { type: 'promise', promise: null }, 'lease.promise_withdrawn', whyOther);
   }
-  const next = earliestStart(draft, lease);
+  const found = earliestStart(world, lease, nowMs);
+  const next = found === null ? null : { hostId: found.row.host.id, startMs: found.startMs };
   const last = lease.state.promise;
   if (next === null && last === null) return;
   if (next !== null && last !== null && next.hostId === last.hostId) {
@@ -179,14 +181,6 @@ export function promise(draft: Draft, lease: Lease, whyOther = 'its project hold
       host: next === null ? null : (world.hosts.get(next.hostId)?.host.name ?? null),
     },
   );
-}
-
-function earliestStart(draft: Draft, lease: Lease): StartPromise | null {
-  const { world, nowMs } = draft;
-  const { demand, durationMs } = lease.request;
-  const window = windowFor(durationMs, nowMs, world.settings);
-  const found = world.earliest(demand, window.untilMs - window.fromMs, nowMs);
-  return found === null ? null : { hostId: found.row.host.id, startMs: found.startMs };
 }
 
 /** The reason behind a promise that could not be kept, from the state of the host that it stood on. */

@@ -10,6 +10,10 @@ import type { ServerOptions } from '../options.ts';
 import { Problem } from '../problem.ts';
 import { startPage } from './start-page.ts';
 
+/** The name in white, for the dark bar of the page. */
+const LOGO =
+  '<svg xmlns="http://www.w3.org/2000/svg" width="120" height="40" viewBox="0 0 120 40"><text x="0" y="28" ' +
+  'font-family="sans-serif" font-size="26" font-weight="bold" fill="#fff">Berth</text></svg>';
 const TEXT_TYPE = 'text/plain; charset=utf-8';
 
 /** Health, metrics, the description of the API, and the page at `/`. */
@@ -53,11 +57,13 @@ export async function serviceRoutes(
       .send(startPage(nonce, options.version));
   });
 
-  await app.register(swagger, { openapi: {} });
+  // Static: the description is ours, made from the table of routes; the plugin only hands it to the page.
+  await app.register(swagger, { mode: 'static', specification: { document: JSON.parse(description) } });
   await app.register(swaggerUi, {
     routePrefix: '/ui',
     staticCSP: true,
-    uiConfig: { url: routes.openapi.path },
+    theme: { title: 'Berth API' },
+    logo: { type: 'image/svg+xml', content: Buffer.from(LOGO), href: '/', target: '_self' },
   });
 }
 

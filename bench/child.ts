@@ -1,4 +1,6 @@
-/** Processes of a benchmark: each answers messages one at a time, so that client and server share no core. */
+/**
+ * Processes of a benchmark: each answers messages one at a time, so that client and server share no core.
+ */
 import { fork, type ChildProcess } from 'node:child_process';
 
 /** A stuck child fails the benchmark instead of hanging it. */
@@ -29,10 +31,10 @@ export function startChild(file: string, execArgv: readonly string[] = []): Chil
   };
 }
 
-/** In the child: answers each question of the parent. */
-export function answer<Question>(handle: (question: Question) => Promise<object>): void {
+/** In the child: answers each question of the parent, whose type both sides agree on. */
+export function answer(handle: (question: never) => Promise<object>): void {
   process.on('message', (question) => {
-    handle(question as Question).then(
+    handle(question as never).then(
       (result) => process.send?.({ result }),
       (error: unknown) => process.send?.({ error: error instanceof Error ? error.stack : String(error) }),
     );

@@ -1,4 +1,7 @@
-/** The client of the HTTP benchmarks, the same for all servers: loops over kept connections for a given time. */
+/**
+ * The client of the HTTP benchmarks, the same for all servers: loops over kept connections for a given
+ * time.
+ */
 import { randomUUID } from 'node:crypto';
 import { Pool } from 'undici';
 import { answer } from './child.ts';
@@ -28,7 +31,7 @@ export interface ClientAnswer {
   readonly seconds: number;
 }
 
-answer<ClientQuestion>(async ({ url, token, forMs, loops }) => {
+answer(async ({ url, token, forMs, loops }: ClientQuestion) => {
   const connections = loops.reduce((sum, loop) => sum + loop.count, 0);
   const client = new Client(url, token, connections);
   const leaseId = loops.some((loop) => loop.kind === 'lease') ? await client.borrow() : '';

@@ -1,6 +1,7 @@
 /**
- * A cloud in the middle of its day, for the decision benchmark: 90 % of the cards are lent, a queue waits for the
- * scarce ones, and people and controllers give commands in a realistic mix. Replays bit for bit from its seed.
+ * A cloud in the middle of its day, for the decision benchmark: 90 % of the cards are lent, a queue waits
+ * for the scarce ones, and people and controllers give commands in a realistic mix. Replays bit for bit
+ * from its seed.
  */
 import { assert } from '../src/base/assert.ts';
 import { asId, type HostId, type LeaseId } from '../src/base/ids.ts';
@@ -43,7 +44,9 @@ export class Load {
   readonly world: World;
   readonly #prng: Prng;
   readonly #options: LoadOptions;
-  /** Cards of the common model, and how many of them are lent or stranded in the IOMMU group of a lent one. */
+  /**
+   * Cards of the common model, and how many of them are lent or stranded in the IOMMU group of a lent one.
+   */
   readonly #cards: number;
   #taken = 0;
   readonly #takenOn = new Map<HostId, number>();

@@ -1,6 +1,6 @@
 /**
- * Durable grants through the whole engine (queue, decision, group commit, two worlds, answers) against bare grouped
- * commits of the very same rows on one thread.
+ * Durable grants through the whole engine (queue, decision, group commit, two worlds, answers) against bare
+ * grouped commits of the very same rows on one thread.
  */
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';

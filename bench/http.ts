@@ -7,8 +7,8 @@ import type { ServerAnswer, ServerQuestion } from './server-process.ts';
 
 const CLIENTS = 64;
 const RUN_MS = 1000;
-/** Room for one lease of each client, and for those that are just ending. */
-const HOSTS = 64;
+/** Room for those that are just ending as well: a full cloud would measure the queue instead. */
+const HOSTS = 512;
 
 interface Site {
   readonly berth: ServerAnswer;

@@ -1,6 +1,7 @@
 /**
- * `npm run bench [-- NAME… --json --strict]`: what Berth costs, each figure next to the bare thing that it stands on,
- * taken by turns in one run. Figures that miss their budget are marked; only `--strict` makes them a failure.
+ * `npm run bench [-- NAME… --json --strict]`: what Berth costs, each figure next to the bare thing that it
+ * stands on, taken by turns in one run. Figures that miss their budget are marked; only `--strict` makes
+ * them a failure.
  */
 import { parseArgs } from 'node:util';
 import { passes, type Bench, type Report } from './bench.ts';

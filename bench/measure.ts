@@ -12,8 +12,8 @@ export interface Pairs {
 }
 
 /**
- * Runs `bare` and `ours` by turns (A B A B …), so that what else the machine does hits both alike. Each answers with
- * a rate; one run of each before that only warms up.
+ * Runs `bare` and `ours` by turns (A B A B …), so that what else the machine does hits both alike. Each
+ * answers with a rate; one run of each before that only warms up.
  */
 export async function interleave(
   bare: () => Promise<number>,
@@ -31,17 +31,15 @@ export async function interleave(
 }
 
 export function median(values: readonly number[]): number {
-  return quantile(values, 0.5);
+  return quantiles(values, [0.5])[0] ?? Number.NaN;
 }
 
-/** The value that a part of `q` (0..1) of the values does not exceed; nearest rank. Needs at least one value. */
-export function quantile(values: readonly number[], q: number): number {
-  return quantiles(values, [q])[0] ?? Number.NaN;
-}
-
-/** Several quantiles with one sort. */
+/**
+ * For each `q` (0..1) the value that such a part of the values does not exceed; nearest rank, one sort.
+ * Needs at least one value.
+ */
 export function quantiles(values: readonly number[], qs: readonly number[]): readonly number[] {
-  const sorted = Float64Array.from(values).sort();
+  const sorted = Float64Array.from(values).toSorted();
   return qs.map((q) => {
     const rank = Math.max(0, Math.ceil(q * sorted.length) - 1);
     return assertDefined(sorted[rank], 'a quantile needs values');

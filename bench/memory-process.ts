@@ -12,7 +12,7 @@ export interface MemoryAnswer {
 
 const MIB = 1024 * 1024;
 
-answer<{ readonly hosts: number }>(async ({ hosts }) => {
+answer(async ({ hosts }: { readonly hosts: number }) => {
   const collect = globalThis.gc ?? (() => undefined);
   collect();
   const beforeMiB = process.memoryUsage().heapUsed / MIB;

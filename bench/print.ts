@@ -13,8 +13,12 @@ export function printTable({ title, head, rows }: Table): string {
   const widths = head.map((_name, column) => Math.max(3, ...cells.map((row) => (row[column] ?? '').length)));
   const isNumber = head.map((_name, column) => rows.some((row) => typeof row[column] === 'number'));
   const line = (row: readonly string[]): string =>
-    `| ${widths.map((width, column) => pad(row[column] ?? '', width, isNumber[column] === true)).join(' | ')} |`;
-  const rule = `| ${widths.map((width, column) => (isNumber[column] === true ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width))).join(' | ')} |`;
+    tableLine(widths.map((width, column) => pad(row[column] ?? '', width, isNumber[column] === true)));
+  const rule = tableLine(
+    widths.map((width, column) =>
+      isNumber[column] === true ? '-:'.padStart(width, '-') : '-'.repeat(width),
+    ),
+  );
   const [first = [], ...rest] = cells;
   return [`### ${title}`, '', line(first), rule, ...rest.map(line), ''].join('\n');
 }
@@ -34,6 +38,10 @@ export function checksTable(checks: readonly Check[]): Table {
       ];
     }),
   };
+}
+
+function tableLine(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`;
 }
 
 function pad(text: string, width: number, right: boolean): string {

@@ -1,4 +1,7 @@
-/** From the return of a GPU to the grant of the one who waits for it, through the real controllers and the disk. */
+/**
+ * From the return of a GPU to the grant of the one who waits for it, through the real controllers and the
+ * disk.
+ */
 import { round, type Report } from './bench.ts';
 import { quantiles } from './measure.ts';
 import { borrow, CARDS_PER_HOST, openBenchService, release, type BenchService } from './service.ts';

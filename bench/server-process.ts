@@ -17,7 +17,7 @@ export interface ServerAnswer {
   readonly token: string;
 }
 
-answer<ServerQuestion>((question) =>
+answer((question: ServerQuestion) =>
   question.serve === 'berth' ? serveBerth(question) : serveTrivial(question.body),
 );
 

@@ -47,8 +47,7 @@ export async function openBenchService(options: {
   const controllers = startControllers(engine, [provider]);
   const service = new Service({
     engine,
-    providers: () => controllers.status(),
-    ready: () => controllers.ready(),
+    outside: controllers,
   });
   while (!controllers.ready()) await new Promise((resolve) => setTimeout(resolve, 1));
   return {

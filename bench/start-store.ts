@@ -1,9 +1,11 @@
-/** Fills a store as years of use would: many ended leases, many live ones. Through the store's own commits. */
+/**
+ * Fills a store as years of use would: many ended leases, many live ones. Through the store's own commits.
+ */
 import { randomUUID } from 'node:crypto';
 import { systemClock } from '../src/base/clock.ts';
 import { asId } from '../src/base/ids.ts';
 import { HOUR_MS } from '../src/base/units.ts';
-import { demandOf } from '../src/domain/commands/create.ts';
+import { demandOf } from '../src/domain/commands/request.ts';
 import type { UnitClaim } from '../src/domain/model/claim.ts';
 import type { Change } from '../src/domain/model/entities.ts';
 import type { Flavor } from '../src/domain/model/flavor.ts';
@@ -17,7 +19,9 @@ import { CARDS_PER_HOST } from './service.ts';
 const GROUP = 5000;
 const PROJECTS = 50;
 
-/** Hosts that carry the leases have `CARDS_PER_HOST` cards of one lease each; they and `flavor` as observed. */
+/**
+ * Hosts that carry the leases have `CARDS_PER_HOST` cards of one lease each; they and `flavor` as observed.
+ */
 export async function fillStore(
   dir: string,
   hosts: readonly Host[],

@@ -1,4 +1,7 @@
-/** From the command `berth serve` to the first `ready`, on a store of long use; and what it then takes of memory. */
+/**
+ * From the command `berth serve` to the first `ready`, on a store of long use; and what it then takes of
+ * memory.
+ */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -38,13 +41,13 @@ export async function benchStart(): Promise<Report> {
           head: ['', 'ready ms', 'runs', 'resident MiB'],
           rows: [
             [
-              `serve, ${LIVE.toLocaleString('en')} live and ${ENDED.toLocaleString('en')} ended leases`,
+              `serve, ${thousands(LIVE)} live and ${thousands(ENDED)} ended leases`,
               round(readyMs),
               starts.map((start) => round(start.readyMs)).join(' '),
               round(residentMiB),
             ],
             [
-              `${WORLD_HOSTS.toLocaleString('en')} hosts × ${CARDS_PER_HOST}, ${world.leases.toLocaleString('en')} leases: ` +
+              `${thousands(WORLD_HOSTS)} hosts × ${CARDS_PER_HOST}, ${thousands(world.leases)} leases: ` +
                 `both worlds ${round(world.worldsMiB)} MiB of heap`,
               '',
               '',
@@ -58,6 +61,10 @@ export async function benchStart(): Promise<Report> {
   } finally {
     removeFolder(dir);
   }
+}
+
+function thousands(count: number): string {
+  return count.toLocaleString('en');
 }
 
 /** The store and the configuration that names the same hosts. */
@@ -101,7 +108,7 @@ async function measureStart(
   try {
     await untilReady(`http://127.0.0.1:${port}/readyz`, startMs + READY_MS_MAX, child);
     const readyMs = performance.now() - startMs;
-    return { readyMs, residentMiB: residentMiB(child.pid ?? 0) };
+    return { readyMs, residentMiB: residentOf(child.pid ?? 0) };
   } finally {
     const exited = new Promise((resolve) => child.once('exit', resolve));
     if (child.exitCode === null) {
@@ -124,7 +131,7 @@ async function untilReady(url: string, deadlineMs: number, child: ChildProcess):
 }
 
 /** From Linux's /proc; NaN elsewhere. */
-function residentMiB(pid: number): number {
+function residentOf(pid: number): number {
   try {
     const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
     return Number(kib) / 1024;

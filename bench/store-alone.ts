@@ -1,4 +1,6 @@
-/** The store by itself: planning, a message to the writer thread, checks, the answer; against bare commits. */
+/**
+ * The store by itself: planning, a message to the writer thread, checks, the answer; against bare commits.
+ */
 import { round, type Report } from './bench.ts';
 import { median, PAIRS } from './measure.ts';
 import { benchStore, STORE_BENCH_DEFAULTS, type StoreBenchResult } from './store.ts';

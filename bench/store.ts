@@ -40,7 +40,9 @@ export interface StoreBenchResult {
   readonly storeGrantsPerSecond: number;
   /** store / bare. */
   readonly ratio: number;
-  /** Of the time that the store took, what the calling thread spent before it could go on, ms per commit. */
+  /**
+   * Of the time that the store took, what the calling thread spent before it could go on, ms per commit.
+   */
   readonly callerMsPerCommit: number;
 }
 

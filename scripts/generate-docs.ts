@@ -1,9 +1,10 @@
 /**
- * Writes the pages that follow from the sources: the references of the API and of errors, and the page of the
- * configuration. With `--check` it writes nothing and fails where a page differs.
+ * Writes the pages that follow from the sources: the references of the API, of the command line and of
+ * errors, and the page of the configuration. With `--check` it writes nothing and fails where a page differs.
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import { cliReference } from '../src/cli/reference.ts';
 import { apiPage } from './docs/api-page.ts';
 import { configurationPage } from './docs/configuration-page.ts';
 import { errorsPage } from './docs/errors-page.ts';
@@ -13,6 +14,7 @@ const folder = path.join(import.meta.dirname, '..', 'docs');
 const pages: Readonly<Record<string, string>> = {
   'operate/configuration.md': configurationPage(),
   'reference/api.md': apiPage(),
+  'reference/cli.md': cliReference(),
   'reference/errors.md': errorsPage(),
 };
 

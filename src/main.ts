@@ -14,24 +14,19 @@ const server: ServerCommands = {
     const { serve } = await import('./main/serve.ts');
     const { SchemaError } = await import('./store/sqlite/migrations.ts');
     const { StoreLockedError } = await import('./store/sqlite/lock.ts');
+    const { StoreError } = await import('./engine/ports.ts');
     try {
       return await serve(options, (line) => void process.stdout.write(`${line}\n`));
     } catch (error) {
       if (
         error instanceof ServeFailure ||
         error instanceof StoreLockedError ||
+        (error instanceof StoreError && error.code === 'refused') ||
         error instanceof SchemaError
       ) {
         throw new CliFailure(error.message, 'Nothing was changed.', 1);
       }
-      if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-        throw new CliFailure(
-          'the address is in use already',
-          'Is another Berth running? Choose another --listen HOST:PORT.',
-          1,
-        );
-      }
-      throw error;
+      throw systemFailure(error) ?? error;
     }
   },
   async configCheck(path) {
@@ -47,3 +42,18 @@ const server: ServerCommands = {
 };
 
 process.exitCode = await runCli(process.argv.slice(2), processIo(process, VERSION, server));
+
+/**
+ * What the operating system refused (an address, a folder, a key file), for the operator to mend; null:
+ * another error.
+ */
+function systemFailure(error: unknown): CliFailure | null {
+  if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return null;
+  if (error.code === 'EADDRINUSE') {
+    const hint = 'Is another Berth running? Choose another --listen HOST:PORT.';
+    return new CliFailure('the address is in use already', hint, 1);
+  }
+  // Node writes "CODE: reason, call 'path'".
+  const reason = error.message.replace(`${String(error.code)}: `, '');
+  return new CliFailure(reason, 'Check the path or address, and the rights of the user who runs Berth.', 1);
+}

@@ -35,13 +35,7 @@ const fileLinesMax = 500;
 const functionLinesMax = 70;
 const lineLengthMax = 110;
 
-/** Tracked files and new ones that git does not ignore, as paths from the root. */
-const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
-  cwd: root,
-  encoding: 'utf8',
-})
-  .split('\n')
-  .filter((file) => file !== '' && fs.existsSync(path.join(root, file)));
+const files = listFiles();
 const sources = files.filter((file) => /\.(?:ts|tsx|mjs)$/.test(file));
 const layered = sources.filter((file) => file.startsWith('src/') && !isTest(file));
 const documents = files.filter((file) => file.endsWith('.md'));
@@ -50,6 +44,27 @@ const texts = files.filter(
     /\.(?:ts|tsx|mjs|sql|css|html|md|ya?ml|json|service|sh)$|^bin\/|^\.ci\//.test(file) &&
     file !== 'package-lock.json',
 );
+
+/**
+ * Tracked files and new ones that git does not ignore, as paths from the root; in a copy without its history,
+ * all but the folders that .gitignore names.
+ */
+function listFiles(): string[] {
+  if (fs.existsSync(path.join(root, '.git'))) {
+    const list = ['ls-files', '--cached', '--others', '--exclude-standard'];
+    const listed = execFileSync('git', list, { cwd: root, encoding: 'utf8' }).split('\n');
+    return listed.filter((file) => file !== '' && fs.existsSync(path.join(root, file)));
+  }
+  const ignored = fs.readFileSync(path.join(root, '.gitignore'), 'utf8').split('\n');
+  const folders = ignored.filter((line) => line.endsWith('/')).map((line) => line.slice(0, -1));
+  const filesBelow = (folder: string): string[] =>
+    fs.readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+      const name = path.posix.join(folder, entry.name);
+      if (!entry.isDirectory()) return [name];
+      return folders.includes(entry.name) ? [] : filesBelow(name);
+    });
+  return filesBelow('');
+}
 
 function read(file: string): string {
   return fs.readFileSync(path.join(root, file), 'utf8');

@@ -5,7 +5,10 @@ const resources = z.object({ vcpus: z.int(), memory_mib: z.int(), disk_gib: z.in
 
 const flavorJson = z
   .object({
-    id: z.string(),
+    id: z.string().meta({ description: 'Unique over all clouds: `<provider_id>:<openstack_id>`.' }),
+    openstack_id: z
+      .string()
+      .meta({ description: "Its cloud's own id, as in `/gpus/flavors`; several clouds may use the same." }),
     name: z.string(),
     description: z.string(),
     provider_id: z.string(),

@@ -36,6 +36,12 @@ const refusals: Readonly<Record<RefusalCode, ErrorEntry>> = {
     when: 'The values are well formed but do not make sense together.',
     whatToDo: 'Change what `detail` and `fix` name.',
   },
+  time_in_past: {
+    status: 400,
+    title: 'Time is past',
+    when: 'A start or an end lies before now.',
+    whatToDo: 'Choose a later time; compare your clock with `now` of GET /v1/status.',
+  },
   flavor_unknown: {
     status: 404,
     title: 'Unknown flavor',
@@ -159,12 +165,6 @@ const transportErrors = {
     title: 'Not a time',
     when: 'A time could not be read.',
     whatToDo: 'Write ISO 8601 with a zone, such as 2026-11-21T14:32:00Z.',
-  },
-  time_in_past: {
-    status: 400,
-    title: 'Time is past',
-    when: 'A start or an end lies before now.',
-    whatToDo: 'Choose a later time; compare your clock with `now` of GET /v1/status.',
   },
   malformed_public_key: {
     status: 400,

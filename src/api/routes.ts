@@ -49,7 +49,7 @@ const capacityRoutes = {
     summary: 'Show a flavor',
     params: byId,
     response: oneFlavor,
-    errors: ['not_found', 'flavor_unknown'],
+    errors: ['not_found', 'flavor_unknown', 'invalid'],
   },
   listHosts: {
     ...read,

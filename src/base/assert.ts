@@ -1,12 +1,15 @@
 /**
- * Assertions stay on in production. They are for bugs (a broken promise of our own code), never for bad input or a
- * failing neighbour: those are refusals and operational errors.
+ * Assertions stay on in production. They are for bugs (a broken promise of our own code), never for bad
+ * input or a failing neighbour: those are refusals and operational errors.
  */
 export class AssertionError extends Error {
   override readonly name = 'AssertionError';
 }
 
-/** Stops the operation when `condition` does not hold; `message` says what must be true, not what went wrong. */
+/**
+ * Stops the operation when `condition` does not hold; `message` says what must be true, not what went
+ * wrong.
+ */
 export function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new AssertionError(message);
 }

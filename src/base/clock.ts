@@ -1,6 +1,6 @@
 /**
- * Time as a port. Production uses the system; the simulation moves a virtual clock only when nothing is runnable.
- * Nobody outside `base` and the composition root touches `Date`, timers, or `performance`.
+ * Time as a port. Production uses the system; the simulation moves a virtual clock only when nothing is
+ * runnable. Nobody outside `base` and the composition root touches `Date`, timers, or `performance`.
  */
 export interface Clock {
   /** Wall clock, milliseconds since the Unix epoch. May be set or stepped by somebody. */

@@ -1,6 +1,6 @@
 /**
- * A binary min-heap. Entries are removed lazily by the owner (who knows which are stale), because that keeps every
- * operation at O(log n) without back pointers.
+ * A binary min-heap. Entries are removed lazily by the owner (who knows which are stale), because that keeps
+ * every operation at O(log n) without back pointers.
  */
 export class Heap<T> {
   readonly #items: T[] = [];

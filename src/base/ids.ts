@@ -1,6 +1,6 @@
 /**
- * Branded identifiers: a LeaseId cannot be passed where a HostId is wanted. All are plain strings on the wire and in
- * the store. New ids come from the caller (`Ids` port), never from inside the domain.
+ * Branded identifiers: a LeaseId cannot be passed where a HostId is wanted. All are plain strings on the
+ * wire and in the store. New ids come from the caller (`Ids` port), never from inside the domain.
  */
 declare const brand: unique symbol;
 

@@ -14,7 +14,10 @@ export function canonicalJson(value: unknown): string {
   });
 }
 
-/** Equality of plain values (records, lists, primitives): what canonicalJson would compare, without making text. */
+/**
+ * Equality of plain values (records, lists, primitives): what canonicalJson would compare, without making
+ * text.
+ */
 export function deepEqual(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;

@@ -1,6 +1,6 @@
 /**
- * A small seeded generator (sfc32, Chris Doty-Humphrey's PractRand) for everything that must replay: the simulation,
- * jitter in tests, the benchmarks. Not for secrets.
+ * A small seeded generator (sfc32, Chris Doty-Humphrey's PractRand) for everything that must replay: the
+ * simulation, jitter in tests, the benchmarks. Not for secrets.
  */
 export interface Prng {
   /** Uniform in [0, 1). */

@@ -18,7 +18,8 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 export const DURATION_MS_MAX = 366 * DAY_MS;
 
 /**
- * Parses durations such as `90s`, `30m`, `8h`, `2d`, `1w`, `1h30m`. Returns milliseconds (a positive multiple of
+ * Parses durations such as `90s`, `30m`, `8h`, `2d`, `1w`, `1h30m`. Returns milliseconds (a positive
+ * multiple of
  * 1000) or a sentence that says what is expected.
  */
 export function parseDuration(text: string): Result<number, string> {

@@ -105,8 +105,10 @@ export function longFlag(flags: string): string {
 
 /** A hint for the second line of an error: `Did you mean 'json'? `; empty when nothing is near. */
 export function meant(word: string, candidates: Iterable<string>): string {
-  const near = nearest(word, candidates);
-  return near === null ? '' : `Did you mean '${near}'? `;
+  // Dashes are no letters: they would make any two options look alike.
+  const dashless = new Map(Array.from(candidates, (name) => [name.replace(/^-+/, ''), name]));
+  const near = nearest(word.replace(/^-+/, ''), dashless.keys());
+  return near === null ? '' : `Did you mean '${dashless.get(near) ?? near}'? `;
 }
 
 const WHEN_FIX = "Write 'now', +2h, 14:30, or 2026-11-21T14:30:00Z.";

@@ -7,9 +7,9 @@ import { SECOND_MS } from '../base/units.ts';
 import type { Change } from '../domain/model/entities.ts';
 import type { Core } from '../engine/core.ts';
 import type { Provider } from '../engine/ports.ts';
-import type { ProviderStatus } from '../engine/views.ts';
+import type { PlannedStepView, ProviderStatus } from '../engine/views.ts';
 import { mayAct, type Context, type PausePoint } from './context.ts';
-import { LeaseController, type PlannedStep } from './lease-controller.ts';
+import { LeaseController } from './lease-controller.ts';
 import { Life } from './life.ts';
 import { Observer } from './observer.ts';
 import { OUTSIDE_CALLS_MAX } from './pacing.ts';
@@ -40,9 +40,9 @@ export interface Controllers {
   stop(): Promise<void>;
   /** True once a first snapshot of each provider is in the books. */
   ready(): boolean;
-  status(): readonly ProviderStatus[];
+  providers(): readonly ProviderStatus[];
   /** What would be done outside, if it were allowed: while frozen, or only observing. */
-  plannedSteps(): readonly PlannedStep[];
+  plannedSteps(): readonly PlannedStepView[];
 }
 
 const POLL_INTERVAL_MS = 15 * SECOND_MS;
@@ -81,9 +81,11 @@ export function startControllers(
       }
     },
     ready: () => [...posts.values()].every(({ observer }) => observer.hasObserved),
-    status: () => [...posts.values()].map(({ observer }) => observer.status()),
+    providers: () => [...posts.values()].map(({ observer }) => observer.status()),
     plannedSteps: () =>
-      [...posts.values()].flatMap(({ leases, sweep }) => [...leases.plannedSteps(), ...sweep.plannedSteps()]),
+      [...posts.values()]
+        .flatMap(({ leases, sweep }) => [...leases.plannedSteps(), ...sweep.plannedSteps()])
+        .map(({ leaseId, step, why }) => ({ leaseId, step: step.kind, why })),
   };
 }
 

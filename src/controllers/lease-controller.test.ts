@@ -134,7 +134,7 @@ test('tells the same trouble once a minute, however often it is met', async () =
   await service.clock.run(10 * MINUTE_MS);
   expect(service.lease('a')?.setbacks).toEqual([]);
   expect([...service.engine.world.findings.keys()]).toContain('end_failing:lease/a');
-  expect(service.controllers.status()).toMatchObject([
+  expect(service.controllers.providers()).toMatchObject([
     { reachable: false, error: expect.stringContaining('502') },
   ]);
 
@@ -161,8 +161,8 @@ test.each(['frozen', 'observing'])(
     const before = service.outside();
     await service.clock.run(20 * MINUTE_MS);
     expect(service.outside()).toEqual(before);
-    expect(service.controllers.plannedSteps()).toMatchObject([{ leaseId: 'a', providerId: 'sim' }]);
-    expect(service.controllers.status()).toMatchObject([{ reachable: true }]);
+    expect(service.controllers.plannedSteps()).toMatchObject([{ leaseId: 'a', step: 'deleteFloatingIp' }]);
+    expect(service.controllers.providers()).toMatchObject([{ reachable: true }]);
 
     await service.give(
       mode === 'frozen' ? { type: 'service.thaw' } : { type: 'service.mode', mode: { kind: 'act' } },

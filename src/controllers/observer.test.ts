@@ -25,9 +25,9 @@ test('one poll per interval, whatever the number of leases', async () => {
   let polls = 0;
   const service = await withActive(['a', 'b', 'c', 'd'], (provider) => ({
     ...provider,
-    snapshot: () => {
+    snapshot: (isCounted) => {
       polls += 1;
-      return provider.snapshot();
+      return provider.snapshot(isCounted);
     },
   }));
   await service.clock.run(MINUTE_MS);
@@ -42,9 +42,9 @@ test('polls soon after something was given back', async () => {
   await service.clock.run(MINUTE_MS);
   await service.give({ type: 'lease.release', leaseId: leaseId('a') });
   await service.reach('a', 'ended');
-  const observedAtMs = service.controllers.status()[0]?.observedAtMs ?? 0;
+  const observedAtMs = service.controllers.providers()[0]?.observedAtMs ?? 0;
   await service.clock.run(4 * SECOND_MS);
-  expect(service.controllers.status()[0]?.observedAtMs).toBeGreaterThan(observedAtMs);
+  expect(service.controllers.providers()[0]?.observedAtMs).toBeGreaterThan(observedAtMs);
 });
 
 test('a server that was deleted by somebody else is noticed, and its lease ends', async () => {
@@ -64,8 +64,8 @@ test('a server that polls do not show, but a direct look does, is not lost', asy
   let isHidden = false;
   const service = await withActive(['a'], (provider) => ({
     ...provider,
-    snapshot: async () => {
-      const snapshot = await provider.snapshot();
+    snapshot: async (isCounted) => {
+      const snapshot = await provider.snapshot(isCounted);
       return isHidden ? { ...snapshot, servers: [] } : snapshot;
     },
   }));
@@ -78,9 +78,9 @@ test('many servers that vanish at once freeze the service, and end only after a 
   let isBlind = false;
   const service = await withActive(['a', 'b', 'c', 'd'], (provider) => ({
     ...provider,
-    snapshot: async () => {
+    snapshot: async (isCounted) => {
       if (isBlind) throw new ProviderError('unavailable', 'none', 'no answer');
-      return provider.snapshot();
+      return provider.snapshot(isCounted);
     },
   }));
   // The deletions take seconds each: the next poll that is answered sees all of them at once.
@@ -149,10 +149,10 @@ test('a cloud that does not answer is shown with its error, and then well again'
   await service.clock.run(MINUTE_MS);
   service.cloud.faultPolicy = { ...service.cloud.faultPolicy, rates: { serverError: 1 } };
   await service.clock.run(10 * MINUTE_MS);
-  const [failing] = service.controllers.status();
+  const [failing] = service.controllers.providers();
   expect(failing).toMatchObject({ reachable: false, error: expect.stringContaining('500') });
   expect(service.lease('a')?.state.kind).toBe('active');
   service.cloud.faultPolicy = { ...service.cloud.faultPolicy, rates: {} };
   await service.clock.run(2 * MINUTE_MS);
-  expect(service.controllers.status()).toMatchObject([{ reachable: true, error: null }]);
+  expect(service.controllers.providers()).toMatchObject([{ reachable: true, error: null }]);
 });

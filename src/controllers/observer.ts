@@ -9,6 +9,7 @@ import type { Provider, ProviderSnapshot } from '../engine/ports.ts';
 import type { ProviderStatus } from '../engine/views.ts';
 import { restingLeases } from './comparison.ts';
 import { give, type Context } from './context.ts';
+import { countedServers } from './counted.ts';
 import { emptyStoreReason, isEmptyStore } from './empty-store.ts';
 import { asProviderError } from './outside-call.ts';
 import { retryPauseMs, withJitter } from './pacing.ts';
@@ -103,10 +104,12 @@ export class Observer {
 
   /** Resolves with the pause before the next poll. Never rejects. */
   async #poll(): Promise<number> {
-    const { life, onBug, prng } = this.#context;
+    const { core, life, onBug, prng } = this.#context;
     try {
-      const before = restingLeases(this.#context.core.world, this.#options.provider.id);
-      const snapshot = await life.live(this.#options.provider.snapshot());
+      const { provider } = this.#options;
+      const before = restingLeases(core.world, provider.id);
+      const isCounted = countedServers(() => core.world, provider.id);
+      const snapshot = await life.live(provider.snapshot(isCounted));
       await this.#digest(before, snapshot);
       this.#failures = 0;
       this.#error = null;

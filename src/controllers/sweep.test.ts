@@ -85,7 +85,7 @@ test('while frozen, what would be swept is shown and stays', async () => {
   await makeUnknown(service, { kind: 'createPort' }, { ...lease, refs: { ...lease.refs, portId: null } });
   await service.clock.run(5 * MINUTE_MS);
   expect(service.outside().ports).toBe(1);
-  expect(service.controllers.plannedSteps()).toMatchObject([{ leaseId: 'a', step: { kind: 'deletePort' } }]);
+  expect(service.controllers.plannedSteps()).toMatchObject([{ leaseId: 'a', step: 'deletePort' }]);
   await service.give({ type: 'service.thaw' });
   await service.clock.run(MINUTE_MS);
   expect(service.outside().ports).toBe(0);
@@ -98,6 +98,22 @@ test('what carries our mark without an intent on record is told, not touched', a
   await service.clock.run(10 * MINUTE_MS);
   expect(service.outside().ports).toBe(2);
   expect(findings(service)).toEqual(['orphan']);
+});
+
+test('the cards of a server that no lease holds are not lent', async () => {
+  const { service, lease } = await withLease();
+  const cards = (): readonly number[] =>
+    [...service.engine.world.hosts.values()].map(({ free }) => free.singles['V100'] ?? 0);
+  const atFirst = cards();
+  const refs = { ...lease.refs, portId: null, serverId: null };
+  const stranger = { ...lease, id: leaseId('stranger'), refs };
+  await makeUnknown(service, { kind: 'createPort' }, stranger);
+  const portId = [...service.cloud.ports.keys()].find((id) => id !== lease.refs.portId) ?? null;
+  await makeUnknown(service, { kind: 'createServer' }, { ...stranger, refs: { ...refs, portId } });
+  await service.clock.run(5 * MINUTE_MS);
+  const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
+  expect(service.outside().servers).toBe(2);
+  expect(sum(cards())).toBe(sum(atFirst) - 1);
 });
 
 test('a lost store observes the cloud that it finds, and touches nothing in it', async () => {
@@ -149,6 +165,9 @@ test("an adopted server is its lease's own, and goes with it", async () => {
   await after.clock.run(10 * MINUTE_MS);
   expect(findings(after)).toEqual([]);
   expect(after.lease('adopted')?.state.kind).toBe('active');
+  // Counted once: as the claim of its new lease, not as the use of the deployment whose mark it carries.
+  const row = after.engine.world.hosts.get(claim.hostId);
+  expect([row?.free.singles['V100'], row?.host.foreign.devices]).toEqual([1, {}]);
   await after.give({ type: 'lease.release', leaseId: leaseId('adopted') });
   await after.reach('adopted', 'ended');
   expect(after.outside()).toEqual(NOTHING);

@@ -14,13 +14,15 @@ import {
   type Resources,
 } from '../domain/model/host.ts';
 import type { Connection, Lease } from '../domain/model/lease.ts';
-import { ProviderError, type Provider } from '../engine/ports.ts';
+import { ProviderError, type Provider, type ProviderSnapshot } from '../engine/ports.ts';
 import type { DeclaredConfig } from './config.ts';
 
 type DeclaredHost = DeclaredConfig['hosts'][number];
 
 export interface DeclaredProvider extends Provider {
   readonly wantsFloatingIp: false;
+  /** There are no servers that somebody else could run. */
+  snapshot(): Promise<ProviderSnapshot>;
 }
 
 /** No call ever leaves the process: there is nothing that could still take effect. */
@@ -158,5 +160,5 @@ function flavorOf(
   rest: Pick<Flavor, 'description' | 'resources' | 'devices' | 'position'>,
 ): Flavor {
   const fixed = { scratchGiB: 0, disabled: false, misconfigured: null, reported: true };
-  return { id: asId(`${providerId}:${name}`), providerId, name, ...rest, ...fixed };
+  return { id: asId(`${providerId}:${name}`), externalId: name, providerId, name, ...rest, ...fixed };
 }

@@ -1,6 +1,7 @@
 /**
- * Who may do and see what: the engine's door. Every command and every view passes here, so no route can forget it.
- * What an actor may not see is refused as `not_found`; `forbidden` is said only about things that the actor sees.
+ * Who may do and see what: the engine's door. Every command and every view passes here, so no route can
+ * forget it. What an actor may not see is refused as `not_found`; `forbidden` is said only about things that
+ * the actor sees.
  */
 import { unreachable } from '../base/assert.ts';
 import type { ProjectId } from '../base/ids.ts';
@@ -44,7 +45,8 @@ export function authorize(world: World, actor: Actor, command: Command): Refusal
     case 'token.revoke': {
       const token = world.tokens.get(command.tokenId);
       if (token === undefined || !maySee(actor, token.projectId)) return notFound(`token ${command.tokenId}`);
-      return needs(actor, 'manager');
+      // Taking a token away is no less than handing it out.
+      return needs(actor, 'manager') ?? needs(actor, token.role);
     }
     case 'tick':
     case 'inventory.observed':

@@ -15,7 +15,9 @@ import type { Host } from './model/host.ts';
 import type { AtEnd, Connection, Intent, ProviderRefs, StartProgress } from './model/lease.ts';
 import type { Token } from './model/token.ts';
 
-/** What the borrower wants: a flavor, or what any flavor must have (then the smallest that has it is taken). */
+/**
+ * What the borrower wants: a flavor, or what any flavor must have (then the smallest that has it is taken).
+ */
 export type Wanted =
   | { readonly kind: 'flavor'; /** Id or name. */ readonly flavor: string }
   | {
@@ -103,9 +105,15 @@ export interface StepFailure {
 
 /** What the controllers saw and did. Only `system` actors may give them. */
 export type SystemCommand =
-  /** Handles everything that is due: ends, warnings, wait limits, start deadlines, windows. Bounded; says if more is due. */
+  /**
+   * Handles everything that is due: ends, warnings, wait limits, start deadlines, windows. Bounded; says if
+   * more is due.
+   */
   | { readonly type: 'tick' }
-  /** What a provider has now. Hosts and flavors that it no longer lists go (or become `missing` while leases are on them). */
+  /**
+   * What a provider has now. Hosts and flavors that it no longer lists go (or become `missing` while leases
+   * are on them).
+   */
   | {
       readonly type: 'inventory.observed';
       readonly providerId: ProviderId;
@@ -114,7 +122,10 @@ export type SystemCommand =
     }
   /** The persisted intent before each outside call. Refused as `stale` when the lease has moved on. */
   | { readonly type: 'intent.open'; readonly intent: Intent; readonly generation: number }
-  /** The call was answered. `refs` holds what it made (only the named fields change); null refs: nothing to record. */
+  /**
+   * The call was answered. `refs` holds what it made (only the named fields change); null refs: nothing to
+   * record.
+   */
   | {
       readonly type: 'intent.done';
       readonly intentId: IntentId;

@@ -1,6 +1,6 @@
 /**
- * Random commands on random small worlds: after each, all invariants hold; `decide` leaves no trace; `explain` says
- * possible exactly when `decide` grants; whoever could start does not wait.
+ * Random commands on random small worlds: after each, all invariants hold; `decide` leaves no trace;
+ * `explain` says possible exactly when `decide` grants; whoever could start does not wait.
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

@@ -1,6 +1,7 @@
 /**
- * World and command in, decision out. `decide` leaves the world as it was; `execute` leaves the decision applied and
- * hands out its undo. Both are the same code: the server, the dry-run, the forecast and the benchmarks ask it alike.
+ * World and command in, decision out. `decide` leaves the world as it was; `execute` leaves the decision
+ * applied and hands out its undo. Both are the same code: the server, the dry-run, the forecast and the
+ * benchmarks ask it alike.
  */
 import { unreachable } from '../base/assert.ts';
 import type { Command } from './command.ts';
@@ -48,7 +49,14 @@ export interface Executed {
 /** `actor`: who gives the command, as it stands in the audit log. */
 export function execute(world: World, command: Command, nowMs: number, actor: string): Executed {
   const draft = new Draft(world, nowMs, actor);
-  const handled = handle(draft, command);
+  let handled: Handled;
+  try {
+    handled = handle(draft, command);
+  } catch (error) {
+    // A bug: whoever asked gets it, and the world is as it was.
+    draft.rollbackTo({ changes: 0, events: 0 });
+    throw error;
+  }
   if (handled.kind === 'refused') {
     draft.rollbackTo({ changes: 0, events: 0 });
     return { decision: handled, undo: [] };

@@ -7,6 +7,7 @@ export type RefusalCode =
   | 'not_found'
   | 'forbidden'
   | 'invalid'
+  | 'time_in_past'
   | 'flavor_unknown'
   | 'flavor_unavailable'
   | 'host_unknown'

@@ -1,6 +1,6 @@
 /**
- * A decision in the making: each step is applied to the world at once, so that the next one sees it, and recorded
- * with its undo. Either the whole decision stays or all of it is rolled back.
+ * A decision in the making: each step is applied to the world at once, so that the next one sees it, and
+ * recorded with its undo. Either the whole decision stays or all of it is rolled back.
  */
 import { assert } from '../base/assert.ts';
 import type { LeaseId } from '../base/ids.ts';

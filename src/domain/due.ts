@@ -1,6 +1,6 @@
 /**
- * What happens by itself and when: one heap over all leases and drains, so that the engine sleeps until the next due moment and
- * an idle world costs nothing. Entries of former states are dropped when they come up.
+ * What happens by itself and when: one heap over all leases and drains, so that the engine sleeps until the
+ * next due moment and an idle world costs nothing. Entries of former states are dropped when they come up.
  */
 import { Heap } from '../base/heap.ts';
 import type { HostId, LeaseId } from '../base/ids.ts';
@@ -91,20 +91,25 @@ export class DueIndex {
     return this.#top()?.dueMs ?? null;
   }
 
-  /** Up to `limit` entries that are due at `nowMs`, earliest first; they stay in the index. */
-  dueBy(nowMs: number, limit: number): readonly DueKey[] {
-    const taken = new Map<DueKey, Entry>();
+  /**
+   * Up to `limit` entries that are due at `nowMs` and that `accept` takes, earliest first; all stay in the
+   * index.
+   */
+  dueBy(nowMs: number, limit: number, accept: (key: DueKey) => boolean): readonly DueKey[] {
+    // An entry that went away and came back is in the heap twice; once is enough.
+    const seen = new Map<DueKey, Entry>();
+    const accepted: DueKey[] = [];
     for (
       let top = this.#top();
-      top !== undefined && top.dueMs <= nowMs && taken.size < limit;
+      top !== undefined && top.dueMs <= nowMs && accepted.length < limit;
       top = this.#top()
     ) {
-      // An entry that went away and came back is in the heap twice; once is enough.
-      taken.set(top.key, top);
+      if (!seen.has(top.key) && accept(top.key)) accepted.push(top.key);
+      seen.set(top.key, top);
       this.#heap.pop();
     }
-    for (const entry of taken.values()) this.#heap.push(entry);
-    return [...taken.keys()];
+    for (const entry of seen.values()) this.#heap.push(entry);
+    return accepted;
   }
 
   #top(): Entry | undefined {

@@ -1,14 +1,14 @@
 /**
- * What must always hold of a world (design: "Always true"; numbers as in lease/SPEC.md). Checked after each transition
- * in tests and after each step of the simulation, and by the auditor in production. Returns sentences; empty: all is
- * well.
+ * What must always hold of a world (design: "Always true"; numbers as in lease/SPEC.md). Checked after each
+ * transition in tests and after each step of the simulation, and by the auditor in production. Returns
+ * sentences; empty: all is well.
  */
 import type { DeviceId, LeaseId, ProjectId } from '../base/ids.ts';
 import { dueAt } from './due.ts';
 import type { Lease } from './model/lease.ts';
 import { freeKey, isOverdrawn, totalDevices } from './scheduler/free.ts';
 import { freeWith, hasCalendar, isOpen, type HostRow } from './scheduler/host-row.ts';
-import { claimOf, holdsNow, type World } from './world.ts';
+import { claimOf, holdsNow, isLateWindow, type World } from './world.ts';
 
 export function checkWorld(world: World): readonly string[] {
   const broken: string[] = [];
@@ -19,8 +19,12 @@ export function checkWorld(world: World): readonly string[] {
   }
   checkLeases(world, broken);
   checkHoldings(world, broken);
-  if (world.promised.size > 1)
-    broken.push(`I7: ${world.promised.size} waiting leases have a promise, at most one may`);
+  const heads = [...world.promised].filter((id) => {
+    const lease = world.leases.get(id);
+    return lease !== undefined && !isLateWindow(lease);
+  });
+  if (heads.length > 1)
+    broken.push(`I7: ${heads.length} waiting leases are head of the queue, one at most can be`);
   return broken;
 }
 
@@ -104,8 +108,9 @@ function checkLeases(world: World, broken: string[]): void {
 
 function checkState(lease: Lease, broken: string[]): void {
   const { state } = lease;
-  if (state.kind === 'active' && state.expiresAtMs < state.sinceMs)
-    broken.push(`I3: ${lease.id} ends before it begins`);
+  if (state.kind === 'active' && state.claim.untilMs < state.expiresAtMs) {
+    broken.push(`I3: the host of ${lease.id} is expected back before it ends`);
+  }
   if (state.kind === 'shelved' && lease.refs.serverId === null)
     broken.push(`I4: ${lease.id} is shelved without a server`);
 }

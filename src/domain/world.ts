@@ -1,6 +1,7 @@
 /**
- * The world: every live entity, and the few indexes that make decisions cheap. `apply` is the only thing that alters
- * it, and yields its undo. No clock, no randomness, no I/O; two worlds given the same changes are equal.
+ * The world: every live entity, and the few indexes that make decisions cheap. `apply` is the only thing
+ * that alters it, and yields its undo. No clock, no randomness, no I/O; two worlds given the same changes
+ * are equal.
  */
 import { assert, unreachable } from '../base/assert.ts';
 import type { HostId, LeaseId, ProjectId, ProviderId } from '../base/ids.ts';
@@ -15,7 +16,7 @@ import type { IdempotencyRecord } from './model/idempotency.ts';
 import type { Demand, Intent, Lease } from './model/lease.ts';
 import type { Project } from './model/project.ts';
 import type { Token } from './model/token.ts';
-import { earliestOn } from './scheduler/calendar.ts';
+import { earliestOn } from './scheduler/earliest-on.ts';
 import { EarliestIndex, type Earliest } from './scheduler/earliest.ts';
 import { freeKey, totalDevices, type Free } from './scheduler/free.ts';
 import { emptyFree, freeWith, hasCalendar, isOpen, type HostRow } from './scheduler/host-row.ts';
@@ -66,7 +67,9 @@ export class World {
   readonly hosts = new Map<HostId, HostRow>();
   readonly pools = new Map<ProviderId, Pool>();
   readonly queue = new QueueIndex();
-  /** Waiting leases that were told a start; one at most but for the moment of changing it. */
+  /**
+   * Waiting leases that others must not delay: reserved windows that began late, and the head of the queue.
+   */
   readonly promised = new Set<LeaseId>();
   readonly due = new DueIndex();
   readonly #holdings = new Map<ProjectId, Holding>();
@@ -277,7 +280,8 @@ export class World {
     this.#moveClaim(id, before, live);
     if (live === null) this.leases.delete(id);
     else this.leases.set(id, live);
-    if (live?.state.kind === 'queued' && live.state.promise !== null) this.promised.add(id);
+    if (live?.state.kind === 'queued' && (live.state.promise !== null || isLateWindow(live)))
+      this.promised.add(id);
     else this.promised.delete(id);
     this.due.set(`lease:${id}`, live === null ? null : dueAt(live, this.settings));
     if (live !== null && live.state.kind === 'queued') {
@@ -345,6 +349,11 @@ export function claimOf(lease: Lease): Claim | null {
 /** True when its claim is on the hardware now, not only planned. */
 export function holdsNow(lease: Lease): boolean {
   return lease.state.kind !== 'reserved' && claimOf(lease) !== null;
+}
+
+/** A reserved window that has begun without a free host: it goes before everybody who only waits. */
+export function isLateWindow(lease: Lease): boolean {
+  return lease.state.kind === 'queued' && lease.reservationId !== null && !lease.state.comeback;
 }
 
 export function waitingOf(lease: Lease, queueSeq: number): Parameters<QueueIndex['add']>[0] {

@@ -1,4 +1,7 @@
-/** The engine as the controllers see it: read the committed world, give commands as a part of Berth, be told of changes. */
+/**
+ * The engine as the controllers see it: read the committed world, give commands as a part of Berth, be told
+ * of changes.
+ */
 import type { Clock } from '../base/clock.ts';
 import type { Ids, LeaseId } from '../base/ids.ts';
 import type { Prng } from '../base/prng.ts';
@@ -18,7 +21,10 @@ export interface Core {
   nowMs(): number;
   /** Gives a command as `system:<name>`. Rejects only when the engine is stopped. */
   command(name: string, command: SystemCommand | UserCommand): Promise<Outcome>;
-  /** Called after each commit with its changes, and with null after a reload (look at everything). Returns the unsubscriber. */
+  /**
+   * Called after each commit with its changes, and with null after a reload (look at everything). Returns
+   * the unsubscriber.
+   */
   onCommit(listener: (changes: readonly Change[] | null) => void): () => void;
   /** Whether an intent was ever recorded for the lease (store query). */
   hasIntent(leaseId: LeaseId): Promise<boolean>;

@@ -1,11 +1,11 @@
 /**
- * The single writer. Commands come through a bounded queue, are decided in batches against the newest world, and the
- * changes of a whole batch go to the store in one transaction; only then anybody is answered or told.
+ * The single writer. Commands come through a bounded queue, are decided in batches against the newest world,
+ * and the changes of a whole batch go to the store in one transaction; only then anybody is answered or told.
  *
- * Two worlds are kept: the *working* one, on which the next batch is decided, and the *committed* one, which everybody
- * reads. Both take the same changes, the second after the commit; entities are immutable and shared, so the price is a
- * second set of indexes, and reads never wait for the disk (ADR 0002). When a commit fails both are dropped and loaded
- * anew from the store: nothing that was not stored survives.
+ * Two worlds are kept: the *working* one, on which the next batch is decided, and the *committed* one, which
+ * everybody reads. Both take the same changes, the second after the commit; entities are immutable and
+ * shared, so the price is a second set of indexes, and reads never wait for the disk (ADR 0002). When a
+ * commit fails both are dropped and loaded anew from the store: nothing that was not stored survives.
  */
 import { backoffMs } from '../base/backoff.ts';
 import { sleep, type Clock } from '../base/clock.ts';
@@ -23,20 +23,22 @@ import { BatchBuilder } from './batch.ts';
 import type { Core } from './core.ts';
 import { recall, remember } from './idempotency.ts';
 import { EngineError, type EngineHooks, type EngineStats } from './engine-types.ts';
-import { StoreError, type Store, type StoredEvent } from './ports.ts';
+import { StoreError, type CommitBatch, type LoadedState, type Store, type StoredEvent } from './ports.ts';
 import { JudgedTime } from './time.ts';
 import type { Idempotency, Outcome } from './views.ts';
 
 /** Commands that may wait for their batch; beyond it callers are told to come back. */
 const QUEUE_MAX = 20_000;
-/** Commands decided and committed together: enough to share a disk flush, few enough to keep a flush short. */
+/**
+ * Commands decided and committed together: enough to share a disk flush, few enough to keep a flush short.
+ */
 const BATCH_MAX = 256;
 /** How often the clocks are compared when nothing else happens. */
 const CLOCK_CHECK_MS = 15_000;
 /** When something is due but has to wait (frozen): looked at again after so long. */
 const HELD_BACK_MS = 1000;
-/** Attempts to load the store again after a failure, with backoff, before the engine gives up. */
-const RELOADS_MAX = 8;
+/** Between two attempts to load the store again: a disk may be full for hours. */
+const RELOAD_BACKOFF = { initialMs: 100, maxMs: 10_000 };
 
 export interface EngineOptions {
   readonly store: Store;
@@ -53,6 +55,11 @@ interface Pending {
   readonly idempotency: Idempotency | null;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: Error) => void;
+}
+
+interface Answer {
+  readonly pending: Pending;
+  readonly outcome: Outcome;
 }
 
 type CommitListener = (
@@ -76,12 +83,17 @@ export class Engine implements Core {
   #epoch = 0;
   readonly #queue: Pending[] = [];
   #running = false;
+  /** The store is being loaded again. */
+  #recovering = false;
   #stopped: EngineError | null = null;
   readonly #listeners = new Set<CommitListener>();
   #cancelWake: (() => void) | null = null;
   #cancelClockCheck: (() => void) | null = null;
   #wakeAtMs = Number.POSITIVE_INFINITY;
-  /** After a tick that could do nothing (frozen): not earlier again, on the monotonic clock; a commit clears it. */
+  /**
+   * After a tick that could do nothing (frozen): not earlier again, on the monotonic clock; a commit clears
+   * it.
+   */
   #heldBackUntilMs = 0;
   readonly stats: EngineStats = { decided: 0, refused: 0, batches: 0, commitMsTotal: 0, reloads: 0 };
 
@@ -130,6 +142,11 @@ export class Engine implements Core {
     return this.#queue.length;
   }
 
+  /** True while the store is being loaded again after a failure. */
+  get recovering(): boolean {
+    return this.#recovering;
+  }
+
   get stopped(): EngineError | null {
     return this.#stopped;
   }
@@ -142,9 +159,15 @@ export class Engine implements Core {
     return this.submit({ kind: 'system', name }, command);
   }
 
-  /** Decides, commits, answers. Rejects with EngineError when stopped, overloaded, or when the commit failed. */
+  /**
+   * Decides, commits, answers. Rejects with EngineError when stopped, overloaded, or when the commit
+   * failed.
+   */
   submit(actor: Actor, command: Command, idempotency: Idempotency | null = null): Promise<Outcome> {
     if (this.#stopped !== null) return Promise.reject(this.#stopped);
+    if (this.#recovering) {
+      return Promise.reject(new EngineError('unavailable', 'the store does not answer at the moment'));
+    }
     if (this.#queue.length >= QUEUE_MAX) {
       return Promise.reject(new EngineError('busy', `${QUEUE_MAX} commands are waiting already`));
     }
@@ -204,7 +227,7 @@ export class Engine implements Core {
         const failure = error instanceof Error ? error : new Error(String(error));
         for (const pending of batch) pending.reject(failure);
         this.#hooks.onError?.(failure);
-        await this.#reload(null, []);
+        await this.#reload(null, [], null);
       }
     }
     this.#running = false;
@@ -213,14 +236,24 @@ export class Engine implements Core {
 
   async #runBatch(batch: readonly Pending[]): Promise<void> {
     const builder = new BatchBuilder(this.#revision, this.#eventSeq);
-    const answers = batch.map((pending) => ({ pending, outcome: this.#decide(pending, builder) }));
+    const answers: Answer[] = [];
+    for (const pending of batch) {
+      try {
+        answers.push({ pending, outcome: this.#decide(pending, builder) });
+      } catch (error) {
+        // A bug in one decision, which has been taken back: the others of the batch are not to suffer for it.
+        const failure = error instanceof Error ? error : new Error(String(error));
+        this.#hooks.onError?.(failure);
+        pending.reject(failure);
+      }
+    }
     if (!builder.empty) {
       const startedMs = this.clock.monotonicMs();
       const commit = builder.build(this.ids.next(), this.#epoch, this.nowMs());
       try {
         await this.#store.commit(commit);
       } catch (error) {
-        await this.#reload(error, answers, commit.batchId);
+        await this.#reload(error, answers, commit);
         return;
       }
       if (this.#stopped !== null) {
@@ -234,7 +267,10 @@ export class Engine implements Core {
       this.#revision = builder.revision;
       this.#eventSeq = builder.eventSeq;
     }
-    for (const { pending, outcome } of answers) pending.resolve(outcome);
+    for (const { pending, outcome } of answers) {
+      if (pending.command.type === 'service.thaw' && outcome.ok) this.#trustWall();
+      pending.resolve(outcome);
+    }
     if (!builder.empty) this.#publish(builder.changes, builder.events);
     this.#scheduleWake();
   }
@@ -266,30 +302,27 @@ export class Engine implements Core {
     return { ok: false, refusal };
   }
 
-  /** Drops the worlds and loads them anew; answers what was under way by what the store says. */
-  async #reload(
-    cause: unknown,
-    answers: readonly { readonly pending: Pending; readonly outcome: Outcome }[],
-    batchId: string | null = null,
-  ): Promise<void> {
+  /**
+   * Drops the worlds and loads them anew; answers what was under way by what the store says. Goes on trying
+   * while the store does not answer (a full disk, a dead thread): meanwhile commands are refused, and reads
+   * show the last committed state.
+   */
+  async #reload(cause: unknown, answers: readonly Answer[], commit: CommitBatch | null): Promise<void> {
     this.stats.reloads += 1;
     if (cause instanceof Error) this.#hooks.onError?.(cause);
-    if (cause instanceof StoreError && (cause.code === 'fenced' || cause.code === 'closed')) {
-      const stop = new EngineError('stopped', cause.message, { cause });
-      for (const { pending } of answers) pending.reject(stop);
-      this.stop(cause.message);
+    if (cause instanceof StoreError && cause.code === 'fenced') {
+      // Another server has the store now: this one must not write, nor pretend to know, any more.
+      this.#giveUp(cause, answers);
       return;
     }
-    for (let attempt = 0; attempt < RELOADS_MAX && this.#stopped === null; attempt++) {
+    this.#recovering = true;
+    for (let attempt = 0; this.#stopped === null; attempt++) {
       try {
         const loaded = await this.#store.load();
-        const committed = batchId !== null && (await this.#store.hasBatch(batchId));
+        const committed = commit !== null && (await this.#store.hasBatch(commit.batchId));
         if (this.#stopped !== null) break;
-        this.#working = new World(loaded.snapshot, this.#settings);
-        this.#committed = new World(loaded.snapshot, this.#settings);
-        this.#revision = loaded.revision;
-        this.#eventSeq = loaded.eventSeq;
-        this.#epoch = loaded.epoch;
+        this.#recovering = false;
+        this.#adoptLoaded(loaded);
         const failure = new EngineError('commit_failed', messageOf(cause), { cause });
         for (const { pending, outcome } of answers) {
           // A refusal changed nothing, so it stands either way.
@@ -297,16 +330,38 @@ export class Engine implements Core {
           else pending.reject(failure);
         }
         this.#rescheduleWake();
-        this.#publish(null, []);
+        this.#publish(null, committed ? commit.events : []);
         return;
       } catch (error) {
         this.#hooks.onError?.(error instanceof Error ? error : new Error(String(error)));
-        await sleep(this.clock, backoffMs({ initialMs: 100, maxMs: 5000 }, attempt, this.prng));
+        if (error instanceof StoreError && error.code === 'fenced') {
+          this.#giveUp(error, answers);
+          return;
+        }
+        // Nobody is left waiting for a store that may be away for long.
+        const failure = new EngineError('unavailable', `the store does not answer: ${messageOf(error)}`, {
+          cause,
+        });
+        for (const pending of this.#queue.splice(0)) pending.reject(failure);
+        await sleep(this.clock, backoffMs(RELOAD_BACKOFF, attempt, this.prng));
       }
     }
-    const stop = new EngineError('stopped', `the store cannot be read: ${messageOf(cause)}`, { cause });
+    for (const { pending } of answers) if (this.#stopped !== null) pending.reject(this.#stopped);
+  }
+
+  #adoptLoaded(loaded: LoadedState): void {
+    this.#working = new World(loaded.snapshot, this.#settings);
+    this.#committed = new World(loaded.snapshot, this.#settings);
+    this.#revision = loaded.revision;
+    this.#eventSeq = loaded.eventSeq;
+    this.#epoch = loaded.epoch;
+  }
+
+  #giveUp(cause: StoreError, answers: readonly Answer[]): void {
+    const stop = new EngineError('stopped', cause.message, { cause });
     for (const { pending } of answers) pending.reject(stop);
-    this.stop(stop.message);
+    this.stop(cause.message);
+    this.#hooks.onStop?.(stop);
   }
 
   #publish(changes: readonly Change[] | null, events: readonly StoredEvent[]): void {
@@ -382,8 +437,9 @@ export class Engine implements Core {
     this.#cancelClockCheck = this.clock.setTimer(CLOCK_CHECK_MS, () => this.#watchClock());
   }
 
-  /** An operator has looked at the clocks: the wall clock counts. */
-  trustWall(): void {
+  /** Who thaws has looked at the clocks: if they disagree, the wall clock counts. */
+  #trustWall(): void {
+    if (this.#time.check() === null) return;
     this.#time.trustWall();
     this.#rescheduleWake();
   }

@@ -9,6 +9,9 @@ import type { Idempotency } from './views.ts';
 /** Expired records that one new record clears away: more than are added, so that they never pile up. */
 const CLEARED_PER_RECORD = 2;
 
+/** Answers remembered at once: some hundred bytes each. Beyond it the oldest is forgotten before its time. */
+const RECORDS_MAX = 100_000;
+
 export function recall(
   world: World,
   actor: Actor,
@@ -39,9 +42,12 @@ export function remember(
   nowMs: number,
 ): readonly Change[] {
   const changes: Change[] = [];
+  const full = world.idempotency.size >= RECORDS_MAX;
   for (const record of world.idempotency.values()) {
-    // In order of insertion, so the first live one ends the search.
-    if (record.expiresAtMs > nowMs || changes.length >= CLEARED_PER_RECORD) break;
+    // In order of insertion, so the first live one ends the search; unless there are too many, then the
+    // oldest goes.
+    const isDue = record.expiresAtMs <= nowMs || (full && changes.length === 0);
+    if (!isDue || changes.length >= CLEARED_PER_RECORD) break;
     changes.push({ entity: 'idempotency', id: record.id, after: null });
   }
   const id = recordId(actor, idempotency);

@@ -1,6 +1,6 @@
 /**
- * What the engine and the controllers need of the outside, as types. Adapters (`store`, `openstack`, `declared`)
- * implement these; nothing here does I/O.
+ * What the engine and the controllers need of the outside, as types. Adapters (`store`, `openstack`,
+ * `declared`) implement these; nothing here does I/O.
  */
 import type { LeaseId, ProjectId, ProviderId } from '../base/ids.ts';
 import type { Json } from '../base/json.ts';
@@ -10,7 +10,8 @@ import type { Change, EntityKind, Snapshot } from '../domain/model/entities.ts';
 import type { Connection, Lease, ProviderRefs } from '../domain/model/lease.ts';
 import type { ObservedHost } from '../domain/command.ts';
 
-// ---------------------------------------------------------------------------------------------------- the store
+// ---------------------------------------------------------------------------------------------------- the
+// store
 
 /** An event as it is kept: number, time, who, what, why, before and after. */
 export interface StoredEvent {
@@ -25,7 +26,10 @@ export interface StoredEvent {
   readonly projectId: ProjectId | null;
   readonly reason: string | null;
   readonly data: { readonly [key: string]: Json };
-  /** State names for leases, null where there was nothing. The whole entity afterwards is in the entity's own table. */
+  /**
+   * State names for leases, null where there was nothing. The whole entity afterwards is in the entity's
+   * own table.
+   */
   readonly before: string | null;
   readonly after: string | null;
 }
@@ -39,7 +43,10 @@ export interface CommitBatch {
   /** Revision after this batch. */
   readonly revision: number;
   readonly atMs: number;
-  /** In order; a later change of the same entity supersedes an earlier one (the store may write only the last). */
+  /**
+   * In order; a later change of the same entity supersedes an earlier one (the store may write only the
+   * last).
+   */
   readonly changes: readonly Change[];
   readonly events: readonly StoredEvent[];
 }
@@ -65,7 +72,10 @@ export interface EventQuery {
   readonly newestFirst: boolean;
 }
 
-/** Failures of the store. `in_doubt`: the transaction may or may not be there; ask `hasBatch` after reloading. */
+/**
+ * Failures of the store. `in_doubt`: the transaction may or may not be there; ask `hasBatch` after
+ * reloading.
+ */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
   readonly code: 'in_doubt' | 'refused' | 'fenced' | 'full' | 'closed' | 'corrupt';
@@ -97,7 +107,8 @@ export interface Store {
   close(): Promise<void>;
 }
 
-// ------------------------------------------------------------------------------------------------- the providers
+// ------------------------------------------------------------------------------------------------- the
+// providers
 
 /** Everything that the provider shows at one time; one poll whatever the number of leases. */
 export interface ProviderSnapshot {
@@ -113,6 +124,13 @@ export interface ProviderSnapshot {
   readonly dateMs: number | null;
 }
 
+/** A server by its id and the lease that it is marked with. */
+export interface SeenServer {
+  readonly id: string;
+  /** null: it has no mark of this deployment. */
+  readonly leaseId: LeaseId | null;
+}
+
 /** What a provider needs to know of a lease to do a step. */
 export interface Subject {
   readonly deploymentId: string;
@@ -120,8 +138,8 @@ export interface Subject {
 }
 
 /**
- * A failed outside call. `effect: 'none'` only where the answer proves that nothing happened (4xx before the act);
- * a time-out, a dropped connection, and any 5xx leave it `unknown`.
+ * A failed outside call. `effect: 'none'` only where the answer proves that nothing happened (4xx before the
+ * act); a time-out, a dropped connection, and any 5xx leave it `unknown`.
  */
 export class ProviderError extends Error {
   override readonly name = 'ProviderError';
@@ -153,8 +171,8 @@ export class ProviderError extends Error {
 }
 
 /**
- * A source of hosts and the hands that start, stop, shelve, unshelve, and snapshot on them. A provider decides
- * nothing: `plan` (domain/provision) says which step is next, `perform` makes exactly that one call.
+ * A source of hosts and the hands that start, stop, shelve, unshelve, and snapshot on them. A provider
+ * decides nothing: `plan` (domain/provision) says which step is next, `perform` makes exactly that one call.
  */
 export interface Provider {
   readonly id: ProviderId;
@@ -164,11 +182,17 @@ export interface Provider {
   readonly wantsFloatingIp: boolean;
   /** Upper limit of one call, ms: how long a lost call may still take effect. */
   readonly callTimeoutMs: number;
-  /** Reads everything once. Rejects with ProviderError. */
-  snapshot(): Promise<ProviderSnapshot>;
+  /**
+   * Reads everything once. What a server uses of its host counts as used by others, unless `isCounted` says
+   * that a claim stands for it already. Rejects with ProviderError.
+   */
+  snapshot(isCounted: (server: SeenServer) => boolean): Promise<ProviderSnapshot>;
   /** Reads what exists for one lease. Rejects with ProviderError. */
   inspect(subject: Subject): Promise<Sighting>;
-  /** Makes one call; resolves with what it made. Repeating it is safe in the sense of its step. Rejects with ProviderError. */
+  /**
+   * Makes one call; resolves with what it made. Repeating it is safe in the sense of its step. Rejects with
+   * ProviderError.
+   */
   perform(step: Step, subject: Subject): Promise<Partial<ProviderRefs>>;
   /** How the borrower gets in, from what is known now; null: not yet. */
   connection(subject: Subject, sighting: Sighting): Connection | null;

@@ -13,10 +13,15 @@ import { windowFor } from '../domain/scheduler/place.ts';
 import { claimOf, type World } from '../domain/world.ts';
 import type { FlavorView, HostView, LeaseView } from './views.ts';
 
-/** Forecasts depend on the time as well; they are worked out anew at most this often between two revisions … */
+/**
+ * Forecasts depend on the time as well; they are worked out anew at most this often between two revisions …
+ */
 const FORECAST_AGE_MS_MAX = 1000;
 /** … and under a storm of revisions at most this often: a start told a moment ago is still good. */
 const FORECAST_PAUSE_MS = 200;
+
+/** Different questions remembered for a moment. */
+const REASONS_MAX = 1000;
 
 export interface Committed {
   readonly world: World;
@@ -38,6 +43,10 @@ export class ReadModel {
   } | null = null;
 
   #pauseMs = 0;
+  readonly #reasons = new Map<
+    string,
+    { readonly atMs: number; readonly counts: Partial<Record<WaitReason, number>> }
+  >();
 
   constructor(source: Committed) {
     this.#source = source;
@@ -89,9 +98,23 @@ export class ReadModel {
       lease,
       position: queuePosition(world, lease),
       forecastMs: waits ? (this.forecasts().get(lease.id) ?? null) : null,
-      waitReasons: waits && detailed ? countReasons(this.verdict(lease)) : {},
+      waitReasons: waits && detailed ? this.#waitReasons(lease) : {},
       hostName: claim === null ? null : (world.hosts.get(claim.hostId)?.host.name ?? claim.hostId),
     };
+  }
+
+  /** Why it waits, counted. Leases that ask alike share one look at all hosts for a moment. */
+  #waitReasons(lease: Lease): Readonly<Partial<Record<WaitReason, number>>> {
+    const nowMs = this.#source.nowMs();
+    const key = `${lease.projectId} ${lease.request.durationMs} ${lease.request.demand.key}`;
+    const known = this.#reasons.get(key);
+    if (known !== undefined && lease.setbacks.length === 0 && nowMs - known.atMs < FORECAST_AGE_MS_MAX) {
+      return known.counts;
+    }
+    const counts = countReasons(this.verdict(lease));
+    if (this.#reasons.size >= REASONS_MAX) this.#reasons.clear();
+    if (lease.setbacks.length === 0) this.#reasons.set(key, { atMs: nowMs, counts });
+    return counts;
   }
 
   host(row: HostRow, visible: (lease: Lease) => boolean): HostView {

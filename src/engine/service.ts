@@ -4,28 +4,27 @@ import type { Json } from '../base/json.ts';
 import type { Actor } from '../domain/actor.ts';
 import type { Engine } from './engine.ts';
 import { ReadModel } from './read-model.ts';
-import { EngineSession } from './session.ts';
-import type { EnginePort, FlavorView, ProviderStatus, Session } from './views.ts';
+import { EngineSession, type Outside } from './session.ts';
+import type { EnginePort, FlavorView, Session } from './views.ts';
 
 export interface ServiceOptions {
   readonly engine: Engine;
-  /** The state of each provider, from the controllers. */
-  readonly providers: () => readonly ProviderStatus[];
-  /** True once each provider was seen. */
-  readonly ready: () => boolean;
+  /** The controllers, as far as readers see them. */
+  readonly outside: Outside & {
+    /** True once each provider was seen. */
+    ready(): boolean;
+  };
 }
 
 export class Service implements EnginePort {
   readonly #engine: Engine;
   readonly #read: ReadModel;
-  readonly #providers: () => readonly ProviderStatus[];
-  readonly #ready: () => boolean;
+  readonly #outside: ServiceOptions['outside'];
 
   constructor(options: ServiceOptions) {
     this.#engine = options.engine;
     this.#read = new ReadModel(options.engine);
-    this.#providers = options.providers;
-    this.#ready = options.ready;
+    this.#outside = options.outside;
   }
 
   get revision(): number {
@@ -37,25 +36,26 @@ export class Service implements EnginePort {
   }
 
   ready(): boolean {
-    return this.#engine.stopped === null && this.#ready();
+    return this.#engine.stopped === null && !this.#engine.recovering && this.#outside.ready();
   }
 
   as(actor: Actor): Session {
-    return new EngineSession(this.#engine, this.#read, this.#providers, actor);
+    return new EngineSession(this.#engine, this.#read, this.#outside, actor);
   }
 
   authenticate(secret: string): Actor | 'expired' | null {
     const hash = hashSecret(secret);
     const token = this.#engine.world.tokensByHash.get(hash);
     if (token === undefined) return null;
-    // The index is keyed by the hash of 256 random bits, so its timing tells nothing of a secret; this is a second bolt.
+    // The index is keyed by the hash of 256 random bits, so its timing tells nothing of a secret; this is a
+    // second bolt.
     if (!timingSafeEqual(Buffer.from(hash), Buffer.from(token.secretHash))) return null;
     if (token.expiresAtMs <= this.nowMs()) return 'expired';
     return { kind: 'user', userId: token.name, projectId: token.projectId, role: token.role };
   }
 
   publicFlavors(): { readonly flavors: readonly FlavorView[]; readonly observedAtMs: number | null } {
-    const times = this.#providers().map((provider) => provider.observedAtMs);
+    const times = this.#outside.providers().map((provider) => provider.observedAtMs);
     const known = times.filter((timeMs) => timeMs !== null);
     // As old as the oldest look: one provider that was never seen makes the whole report unknown.
     const complete = known.length > 0 && known.length === times.length;

@@ -1,16 +1,20 @@
-/** A `Session`: the engine seen with somebody's eyes. Everything that is read or given passes the door here. */
+/**
+ * A `Session`: the engine seen with somebody's eyes. Everything that is read or given passes the door here.
+ */
 import type { ProjectId } from '../base/ids.ts';
-import { hasRole, maySee, notFound } from '../domain/authorize.ts';
-import { demandOf, resolveWanted } from '../domain/commands/request.ts';
+import { authorize, hasRole, maySee, notFound } from '../domain/authorize.ts';
+import { ambiguousFlavor, demandOf, resolveWanted } from '../domain/commands/request.ts';
 import type { Actor } from '../domain/actor.ts';
 import type { Command } from '../domain/command.ts';
-import { refuse } from '../domain/decision.ts';
+import { refuse, type Refusal } from '../domain/decision.ts';
+import { flavorsMeant } from '../domain/model/flavor.ts';
 import type { Role } from '../domain/model/token.ts';
 import type { Lease } from '../domain/model/lease.ts';
 import { explain, type Verdict } from '../domain/scheduler/explain.ts';
 import type { HostRow } from '../domain/scheduler/host-row.ts';
 import { queueOrder } from '../domain/scheduler/order.ts';
 import type { Engine } from './engine.ts';
+import { recall } from './idempotency.ts';
 import type { EventQuery, StoredEvent } from './ports.ts';
 import type { ReadModel } from './read-model.ts';
 import type {
@@ -23,6 +27,7 @@ import type {
   Idempotency,
   LeaseView,
   Outcome,
+  PlannedStepView,
   ProviderStatus,
   QueueEntryView,
   Session,
@@ -36,21 +41,31 @@ const PREFIX_MIN = 4;
 /** Ended leases looked at behind one prefix; those of other projects among them do not count. */
 const FOUND_MAX = 16;
 
+/** What only the controllers know. */
+export interface Outside {
+  providers(): readonly ProviderStatus[];
+  plannedSteps(): readonly PlannedStepView[];
+}
+
 export class EngineSession implements Session {
   readonly actor: Actor;
   readonly #engine: Engine;
   readonly #read: ReadModel;
-  readonly #providers: () => readonly ProviderStatus[];
+  readonly #outside: Outside;
 
-  constructor(engine: Engine, read: ReadModel, providers: () => readonly ProviderStatus[], actor: Actor) {
+  constructor(engine: Engine, read: ReadModel, outside: Outside, actor: Actor) {
     this.actor = actor;
     this.#engine = engine;
     this.#read = read;
-    this.#providers = providers;
+    this.#outside = outside;
   }
 
-  submit(command: Command, idempotency?: Idempotency): Promise<Outcome> {
-    return this.#engine.submit(this.actor, command, idempotency ?? null);
+  async submit(command: Command, idempotency: Idempotency | null = null): Promise<Outcome> {
+    if (command.type === 'lease.adopt') {
+      const refusal = await this.#refuseEndedId(command, idempotency);
+      if (refusal !== null) return { ok: false, refusal };
+    }
+    return this.#engine.submit(this.actor, command, idempotency);
   }
 
   status(): StatusView {
@@ -64,7 +79,8 @@ export class EngineSession implements Session {
       nowMs: this.#engine.nowMs(),
       control: world.control,
       leaseCounts,
-      providers: this.#providers(),
+      providers: this.#outside.providers(),
+      plannedSteps: this.#outside.plannedSteps().filter(({ leaseId }) => this.#seesId(leaseId)),
     };
   }
 
@@ -73,10 +89,9 @@ export class EngineSession implements Session {
   }
 
   flavor(idOrName: string): Found<FlavorView> {
-    const views = this.#read.flavors();
-    const view =
-      views.find(({ flavor }) => flavor.id === idOrName) ??
-      views.find(({ flavor }) => flavor.name === idOrName);
+    const meant = flavorsMeant(this.#engine.world.flavors, idOrName);
+    if (meant.length > 1) return { ok: false, refusal: ambiguousFlavor(idOrName, meant).refusal };
+    const view = this.#read.flavors().find(({ flavor }) => flavor.id === meant[0]?.id);
     return view === undefined
       ? { ok: false, refusal: notFound(`flavor '${idOrName}'`) }
       : { ok: true, value: view };
@@ -210,12 +225,40 @@ export class EngineSession implements Session {
     return { ok: true, value: [...this.#engine.world.findings.values()] };
   }
 
+  /**
+   * An adoption brings its own lease id. The world knows those that live; one that has ended would be
+   * overwritten in the store, and since it never lives again this look needs no lock.
+   */
+  async #refuseEndedId(
+    command: Extract<Command, { readonly type: 'lease.adopt' }>,
+    idempotency: Idempotency | null,
+  ): Promise<Refusal | null> {
+    const { world, store } = this.#engine;
+    if (authorize(world, this.actor, command) !== null) return null;
+    if (idempotency !== null && recall(world, this.actor, idempotency, this.#engine.nowMs()) !== null)
+      return null;
+    const known = await store.readLease(command.leaseId);
+    if (known?.state.kind !== 'ended') return null;
+    return refuse(
+      'already_exists',
+      `Lease ${known.id} has been there before, and has ended.`,
+      'Leave the lease id out: the adopted machine gets a new one.',
+      'lease_id',
+      { lease: known.id },
+    ).refusal;
+  }
+
   #needs(role: Role): { readonly ok: false; readonly refusal: ReturnType<typeof refuse>['refusal'] } | null {
     if (hasRole(this.actor, role)) return null;
     return {
       ok: false,
       refusal: refuse('forbidden', `This needs the role ${role}.`, 'Use a token with that role.').refusal,
     };
+  }
+
+  #seesId(leaseId: Lease['id']): boolean {
+    const lease = this.#engine.world.leases.get(leaseId);
+    return lease === undefined ? hasRole(this.actor, 'admin') : this.#sees(lease);
   }
 
   #sees(lease: Lease): boolean {
@@ -226,14 +269,19 @@ export class EngineSession implements Session {
     return this.#read.host(row, (lease) => this.#sees(lease));
   }
 
-  /** The project to which a query of the store is confined; null: all; undefined: the actor sees nothing there. */
+  /**
+   * The project to which a query of the store is confined; null: all; undefined: the actor sees nothing
+   * there.
+   */
   #scope(projectId: ProjectId | null): ProjectId | null | undefined {
     if (hasRole(this.actor, 'admin')) return projectId;
     if (this.actor.kind !== 'user') return null;
     return projectId === null || projectId === this.actor.projectId ? this.actor.projectId : undefined;
   }
 
-  /** By id, by name, or by an unambiguous beginning of the id; null: no such live lease that the actor sees. */
+  /**
+   * By id, by name, or by an unambiguous beginning of the id; null: no such live lease that the actor sees.
+   */
   #findLive(id: string): Lease | { readonly refusal: ReturnType<typeof refuse>['refusal'] } | null {
     const { leases } = this.#engine.world;
     const exact = leases.get(id as Lease['id']);

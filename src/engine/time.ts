@@ -1,14 +1,17 @@
 /**
- * The judged time. Leases are judged on the monotonic clock, anchored to the wall clock; when the two drift apart by
- * more than a minute somebody has set a clock (or the machine slept), and nothing ends until a second source (the
- * cloud's HTTP Date) says which one is right.
+ * The judged time. Leases are judged on the monotonic clock, anchored to the wall clock; when the two drift
+ * apart by more than a minute somebody has set a clock (or the machine slept), and nothing ends until a
+ * second source (the cloud's HTTP Date) says which one is right.
  */
 import type { Clock } from '../base/clock.ts';
 import { MINUTE_MS } from '../base/units.ts';
 
 /** Differences up to this are followed; larger ones are doubted. */
 const DIVERGENCE_MS_MAX = MINUTE_MS;
-/** A wall clock that is behind is followed by running slower, never by going back: at most this part of real time. */
+/**
+ * A wall clock that is behind is followed by running slower, never by going back: at most this part of real
+ * time.
+ */
 const SLEW_BACK = 0.05;
 
 export class JudgedTime {

@@ -1,6 +1,7 @@
 /**
- * What the doors (HTTP, console, CLI through them) may read and do, always as somebody: every call of a `Session` is
- * authorized here, so no route can forget it. What the actor may not see is answered as if it did not exist.
+ * What the doors (HTTP, console, CLI through them) may read and do, always as somebody: every call of a
+ * `Session` is authorized here, so no route can forget it. What the actor may not see is answered as if it
+ * did not exist.
  */
 import type { HostId, LeaseId, ProjectId } from '../base/ids.ts';
 import type { Actor } from '../domain/actor.ts';
@@ -86,6 +87,15 @@ export interface StatusView {
   readonly control: Control;
   readonly leaseCounts: Readonly<Record<string, number>>;
   readonly providers: readonly ProviderStatus[];
+  /** What would be done outside if the service were allowed to: while it is frozen, or only observes. */
+  readonly plannedSteps: readonly PlannedStepView[];
+}
+
+export interface PlannedStepView {
+  readonly leaseId: LeaseId;
+  /** e.g. `createServer`. */
+  readonly step: string;
+  readonly why: string;
 }
 
 export interface ProviderStatus {

@@ -12,7 +12,10 @@ export function randomIds(): Ids {
   return { next: () => randomUUID() };
 }
 
-/** On a store without any token: an admin token for the first day. null: there are tokens, or none is needed. */
+/**
+ * On a store without any token: an admin token for the first day. null: there are tokens, or none is
+ * needed.
+ */
 export async function bootstrapToken(engine: Engine, demo: boolean): Promise<string | null> {
   if (demo || engine.world.tokens.size > 0) return null;
   const secret = `berth_${randomBytes(32).toString('base64url')}`;
@@ -48,9 +51,28 @@ export async function syncProjects(engine: Engine, projects: Config['projects'])
   }
 }
 
+const CONFIGURED = 'the configuration says so';
+
 /**
- * For crash tests of the real process: with `BERTH_PAUSE_POINT=<point>[:<n>]` it says on stderr when it has come to
- * that point for the nth time and waits there for its end.
+ * Brings the mode that the store keeps in line with the configuration. `act` there lifts what the
+ * configuration had said before, but not an `observe` that Berth chose itself before an empty store: only an
+ * operator who asks for it at this start (`isActAsked`, from `--mode act`) does.
+ */
+export async function syncMode(engine: Engine, mode: Config['mode'], isActAsked: boolean): Promise<void> {
+  const kept = engine.world.control.mode;
+  if (mode === 'observe') {
+    await engine.command('config', {
+      type: 'service.mode',
+      mode: { kind: 'observe', reason: CONFIGURED },
+    });
+  } else if (kept.kind === 'observe' && (isActAsked || kept.reason === CONFIGURED)) {
+    await engine.command('config', { type: 'service.mode', mode: { kind: 'act' } });
+  }
+}
+
+/**
+ * For crash tests of the real process: with `BERTH_PAUSE_POINT=<point>[:<n>]` it says on stderr when it has
+ * come to that point for the nth time and waits there for its end.
  */
 export function pausePoints(): Pick<ControllerOptions, 'onPoint'> {
   const wanted = process.env['BERTH_PAUSE_POINT'];

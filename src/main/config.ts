@@ -1,6 +1,7 @@
 /**
- * The configuration: one schema for the file (YAML), from which defaults, checks and the reference page come. Keys are
- * as operators write them; an unknown one is an error that names the nearest known one. Flags win over the file.
+ * The configuration: one schema for the file (YAML), from which defaults, checks and the reference page
+ * come. Keys are as operators write them; an unknown one is an error that names the nearest known one. Flags
+ * win over the file.
  */
 import { readFile } from 'node:fs/promises';
 import { parse, YAMLParseError } from 'yaml';
@@ -86,6 +87,31 @@ const cloudSchema = z.strictObject({
   vcpu_ratio: z.number().min(1).max(64).default(4).describe("Nova's cpu_allocation_ratio of the GPU hosts"),
 });
 
+/** What the providers are called that are no cloud of the list: see `declared` and `simulated`. */
+const RESERVED_NAMES: ReadonlySet<string> = new Set(['declared', 'sim']);
+
+/**
+ * A cloud's name is the id of its provider: hosts and flavors of two with one name would replace each
+ * other.
+ */
+function refuseEqualNames(
+  clouds: readonly { readonly name: string }[],
+  context: { addIssue(issue: { code: 'custom'; path: PropertyKey[]; message: string }): void },
+): void {
+  const names = clouds.map((cloud) => cloud.name);
+  for (const [index, cloudName] of names.entries()) {
+    const path = [index, 'name'];
+    if (RESERVED_NAMES.has(cloudName)) {
+      const message = `'${cloudName}' is taken by Berth itself; rename the cloud in clouds.yaml and here`;
+      context.addIssue({ code: 'custom', path, message });
+    }
+    const first = names.indexOf(cloudName);
+    if (first === index) continue;
+    const message = `'${cloudName}' is the name of clouds.${first} already; each cloud stands here once`;
+    context.addIssue({ code: 'custom', path, message });
+  }
+}
+
 export const configSchema = z.strictObject({
   listen: z.string().default('127.0.0.1:8080').describe('HOST:PORT'),
   data: z.string().min(1).default('.berth').describe('folder of the SQLite store'),
@@ -113,7 +139,7 @@ export const configSchema = z.strictObject({
   leases: leasesSchema.prefault({}).describe('limits and estimates for all leases'),
   projects: z.array(projectSchema).max(10_000).default([]).describe('quotas; they win over `project set`'),
   declared: declaredConfigSchema.nullable().default(null).describe('hosts that are there already'),
-  clouds: z.array(cloudSchema).max(16).default([]).describe('OpenStack clouds'),
+  clouds: z.array(cloudSchema).max(16).superRefine(refuseEqualNames).default([]).describe('OpenStack clouds'),
   simulated: simulatedSchema.nullable().default(null).describe('a simulated cloud in this process'),
 });
 
@@ -157,7 +183,10 @@ export function settingsOf(config: Config): Settings {
   };
 }
 
-/** As it would be written in a file, durations as text. There are no secrets in it: those are in files of their own. */
+/**
+ * As it would be written in a file, durations as text. There are no secrets in it: those are in files of
+ * their own.
+ */
 export function printable(config: Config): object {
   const { leases } = config;
   return {

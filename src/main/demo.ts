@@ -1,4 +1,7 @@
-/** The simulated cloud of the demo: in this process, kept in a file, so that it outlives the server as a cloud would. */
+/**
+ * The simulated cloud of the demo: in this process, kept in a file, so that it outlives the server as a
+ * cloud would.
+ */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';

@@ -1,4 +1,7 @@
-/** `berth serve`: puts the pieces together and takes them apart again. The one place that constructs adapters. */
+/**
+ * `berth serve`: puts the pieces together and takes them apart again. The one place that constructs
+ * adapters.
+ */
 import { readFile } from 'node:fs/promises';
 import { pino } from 'pino';
 import { sleep, systemClock } from '../base/clock.ts';
@@ -7,13 +10,14 @@ import { createPrng } from '../base/prng.ts';
 import type { ServeOptions } from '../cli/io.ts';
 import { startControllers, type Controllers } from '../controllers/controllers.ts';
 import { Engine } from '../engine/engine.ts';
+import type { EngineError } from '../engine/engine-types.ts';
 import type { Store } from '../engine/ports.ts';
 import { Service } from '../engine/service.ts';
 import { checkListener } from '../server/listener.ts';
 import { LOG_REDACT_PATHS, type UserActor } from '../server/options.ts';
 import { createServer, type BerthServer } from '../server/server.ts';
 import { openSqliteStore } from '../store/sqlite/store.ts';
-import { bootstrapToken, pausePoints, randomIds, syncProjects } from './bootstrap.ts';
+import { bootstrapToken, pausePoints, randomIds, syncMode, syncProjects } from './bootstrap.ts';
 import { settingsOf, type Config } from './config.ts';
 import { DEMO_POLL_MS } from './demo.ts';
 import { openProviders } from './providers.ts';
@@ -32,13 +36,18 @@ const FIRST_LOOK_POLL_MS = 20;
 interface Running {
   readonly store: Store;
   readonly engine: Engine;
+  /** Resolves when the engine stops by itself, with the reason. */
+  readonly engineStopped: Promise<EngineError>;
   readonly controllers: Controllers;
   readonly server: BerthServer;
   readonly simulatedUrl: string | null;
   readonly closeProviders: () => Promise<void>;
 }
 
-/** Serves until SIGINT or SIGTERM; resolves with the exit code. Rejects with ServeFailure for what the operator can mend. */
+/**
+ * Serves until SIGINT or SIGTERM; resolves with the exit code. Rejects with ServeFailure for what the
+ * operator can mend.
+ */
 export async function serve(options: ServeOptions, say: (line: string) => void): Promise<number> {
   const config = await resolveOptions(options);
   const { host, port } = splitListen(config.listen);
@@ -60,7 +69,12 @@ export async function serve(options: ServeOptions, say: (line: string) => void):
     if (running.simulatedUrl !== null) {
       say(`The simulated cloud is at ${running.simulatedUrl}; /_sim/state there shows what it holds.`);
     }
-    await untilSignal();
+    const failure = await Promise.race([untilSignal(), running.engineStopped]);
+    if (failure !== null) {
+      // The supervisor starts it anew, or tells somebody: a process that only refuses helps nobody.
+      say(`Stopping: ${failure.message}.`);
+      return 1;
+    }
     say('Stopping; leases go on, and are looked after again at the next start.');
     return 0;
   } finally {
@@ -72,6 +86,7 @@ async function start(config: Config, options: ServeOptions, logger: pino.Logger)
   const ids: Ids = randomIds();
   const clock = systemClock;
   const store = await openSqliteStore({ dir: config.data, version: VERSION, clock, ids });
+  const stopped = Promise.withResolvers<EngineError>();
   const onError = (error: Error): void => logger.error({ err: error }, 'engine failure');
   const engine = await Engine.open({
     store,
@@ -79,21 +94,14 @@ async function start(config: Config, options: ServeOptions, logger: pino.Logger)
     prng: createPrng(Date.now() | 0),
     ids,
     settings: settingsOf(config),
-    hooks: { onError },
+    hooks: { onError, onStop: (error) => stopped.resolve(error) },
   });
   const providers = await openProviders(config, {
     clock,
     deploymentId: () => engine.world.control.deploymentId,
   });
   await syncProjects(engine, config.projects);
-  if (config.mode === 'observe') {
-    await engine.command('config', {
-      type: 'service.mode',
-      mode: { kind: 'observe', reason: 'the configuration says so' },
-    });
-  } else if (options.mode === 'act') {
-    await engine.command('config', { type: 'service.mode', mode: { kind: 'act' } });
-  }
+  await syncMode(engine, config.mode, options.mode === 'act');
   const controllers = startControllers(engine, providers.list, {
     pollIntervalMs: options.demo ? DEMO_POLL_MS : config.poll_interval,
     actOnEmptyStore: options.mode === 'act',
@@ -102,8 +110,7 @@ async function start(config: Config, options: ServeOptions, logger: pino.Logger)
   });
   const service = new Service({
     engine,
-    providers: () => controllers.status(),
-    ready: () => controllers.ready(),
+    outside: controllers,
   });
   const server = await createServer({
     engine: service,
@@ -124,10 +131,13 @@ async function start(config: Config, options: ServeOptions, logger: pino.Logger)
         : { key: await readFile(config.tls.key, 'utf8'), cert: await readFile(config.tls.cert, 'utf8') },
   });
   const { simulatedUrl, close: closeProviders } = providers;
-  return { store, engine, controllers, server, simulatedUrl, closeProviders };
+  return { store, engine, engineStopped: stopped.promise, controllers, server, simulatedUrl, closeProviders };
 }
 
-/** Whoever reads that it serves may borrow at once; a cloud that cannot be seen is told by /readyz and `berth status`. */
+/**
+ * Whoever reads that it serves may borrow at once; a cloud that cannot be seen is told by /readyz and
+ * `berth status`.
+ */
 async function firstLook(controllers: Controllers): Promise<void> {
   for (
     let waitedMs = 0;

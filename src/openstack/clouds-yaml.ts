@@ -1,6 +1,6 @@
 /**
- * One cloud of `clouds.yaml`: where it is looked for, and what of it Berth understands. What it does not understand is
- * an error, never a guess. Source: openstacksdk 0.101.0, openstack/config/loader.py.
+ * One cloud of `clouds.yaml`: where it is looked for, and what of it Berth understands. What it does not
+ * understand is an error, never a guess. Source: openstacksdk 0.101.0, openstack/config/loader.py.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';

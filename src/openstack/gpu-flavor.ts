@@ -1,4 +1,5 @@
-import { asId, type ProviderId } from '../base/ids.ts';
+import { assert } from '../base/assert.ts';
+import { asId, type FlavorId, type ProviderId } from '../base/ids.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import type { Flavor } from '../domain/model/flavor.ts';
 import type { DeviceClass, DeviceCounts, Resources } from '../domain/model/host.ts';
@@ -80,7 +81,8 @@ export function gpuFlavor(
   const parsed = parseAliasSpec(spec, context.aliases);
   if (parsed.ok && Object.keys(parsed.value).length === 0) return null;
   return {
-    id: asId(flavor.id),
+    id: flavorIdOf(context.providerId, flavor.id),
+    externalId: flavor.id,
     providerId: context.providerId,
     name: flavor.name,
     description: flavor.description ?? '',
@@ -95,6 +97,21 @@ export function gpuFlavor(
     misconfigured: misconfiguration(parsed, context.known),
     reported: !flavor.name.includes(DEPRECATED),
   };
+}
+
+/**
+ * Nova's ids are unique within one cloud only, and operators give the same ones to flavors of all their
+ * clouds.
+ */
+function flavorIdOf(providerId: ProviderId, novaId: string): FlavorId {
+  return asId(`${providerId}:${novaId}`);
+}
+
+/** Nova's id of a flavor that this provider has shown. */
+export function novaFlavorId(providerId: ProviderId, flavorId: FlavorId): string {
+  const prefix = `${providerId}:`;
+  assert(flavorId.startsWith(prefix), `flavor ${flavorId} is of provider ${providerId}`);
+  return flavorId.slice(prefix.length);
 }
 
 /** True for flavors whose accelerators are not PCI aliases: they cannot be counted by aggregates. */

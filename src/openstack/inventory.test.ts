@@ -110,21 +110,25 @@ describe('hosts', () => {
 });
 
 describe('use by others', () => {
-  test('leaves out servers with our mark, and counts those of another deployment', () => {
-    const ours = server('vm2', 'n3', 'V100:1', { tags: ['berth:d0:11111111-2222-4333-8444-555555555555'] });
-    const marked = server('vm2', 'n3', 'V100:1', { metadata: { berth_deployment: 'd0', berth_lease: 'x' } });
-    const theirs = server('vm2', 'n3', 'V100:1', {
-      tags: ['berth:other:11111111-2222-4333-8444-555555555555'],
-    });
-    const [foreign, foreignMarked, foreignTheirs] = [ours, marked, theirs].map(
-      (vm) => take(cloudOf({ servers: [vm] })).hosts[0]?.foreign,
-    );
+  const tagged = (deploymentId: string, leaseId: string): ReturnType<typeof server> =>
+    server('vm2', 'n3', 'V100:1', { tags: [`berth:${deploymentId}:${leaseId}`] });
+  const foreignOf = (vm: ReturnType<typeof server>): Inventory['hosts'][number]['foreign'] | undefined =>
+    take(cloudOf({ servers: [vm] }), { isCounted: ({ leaseId }) => leaseId === 'live' }).hosts[0]?.foreign;
+
+  test('leaves out the servers that a claim stands for, and counts those of another deployment', () => {
+    const metadata = { berth_deployment: 'd0', berth_lease: 'live' };
+    const foreign = foreignOf(tagged('d0', 'live'));
     expect(foreign).toEqual({
       resources: { vcpus: 0, memoryMiB: 0, diskGiB: 7392 - 4959 - 51 },
       devices: {},
     });
-    expect(foreignMarked).toEqual(foreign);
-    expect(foreignTheirs?.devices).toEqual({ V100: 1 });
+    expect(foreignOf(server('vm2', 'n3', 'V100:1', { metadata }))).toEqual(foreign);
+    expect(foreignOf(tagged('other', 'live'))?.devices).toEqual({ V100: 1 });
+  });
+
+  test('counts a server with our mark whose lease holds nothing', () => {
+    expect(foreignOf(tagged('d0', 'gone'))).toEqual(foreignOf(server('vm2', 'n3', 'V100:1')));
+    expect(foreignOf(tagged('d0', 'gone'))?.devices).toEqual({ V100: 1 });
   });
 
   test('counts every status that has a host, and nothing without one', () => {
@@ -154,15 +158,30 @@ describe('use by others', () => {
 describe('flavors', () => {
   test('are those with GPUs, in the order of Nova', () => {
     expect(take(cloudOf({})).flavors).toMatchObject([
-      { id: 'id-gpu-large', position: 1, devices: { V100: 1 }, misconfigured: null, reported: true },
-      { id: 'id-two-gpus', position: 2, devices: { V100: 2 } },
       {
-        id: 'id-gpu-medium',
+        id: 'cloud:id-gpu-large',
+        externalId: 'id-gpu-large',
+        position: 1,
+        devices: { V100: 1 },
+        misconfigured: null,
+        reported: true,
+      },
+      { id: 'cloud:id-two-gpus', position: 2, devices: { V100: 2 } },
+      {
+        id: 'cloud:id-gpu-medium',
         position: 3,
         resources: { vcpus: 14, memoryMiB: 65_535, diskGiB: 51 },
         scratchGiB: 1,
       },
     ]);
+  });
+
+  test('of two clouds are two, whatever ids their operators gave', () => {
+    const cloud = cloudOf({});
+    const ids = ['north', 'south'].flatMap((id) =>
+      take(cloud, { providerId: asId(id) }).flavors.map((each) => each.id),
+    );
+    expect(new Set(ids).size).toBe(6);
   });
 
   test('round swap up, and read an empty one as none', () => {
@@ -220,6 +239,7 @@ function take(cloud: Cloud, more: Partial<InventoryInput> = {}): Inventory {
     aliases: {},
     vcpuRatio: DEFAULT_VCPU_RATIO,
     downSinceMs: () => 77,
+    isCounted: () => false,
     ...cloud,
     ...more,
   });

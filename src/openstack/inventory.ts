@@ -10,6 +10,7 @@ import { asId, type HostId, type ProviderId } from '../base/ids.ts';
 import type { ObservedHost } from '../domain/command.ts';
 import type { Flavor } from '../domain/model/flavor.ts';
 import type { DeviceClass, DeviceCounts, HostStatus, Resources } from '../domain/model/host.ts';
+import type { SeenServer } from '../engine/ports.ts';
 import {
   ALIAS_KEY,
   asksPlacementForDevices,
@@ -38,6 +39,8 @@ export interface InventoryInput {
   readonly vcpuRatio: number;
   /** Since when a service host has been down without a break, ms. */
   readonly downSinceMs: (host: string) => number;
+  /** A claim of ours stands for what the server uses. */
+  readonly isCounted: (server: SeenServer) => boolean;
 }
 
 export interface Inventory {
@@ -122,14 +125,19 @@ function statusOf(node: Hypervisor, downSinceMs: (host: string) => number): Host
 
 /**
  * What others use: their servers, and what Nova counts as used that no server explains (memory reserved for
- * the host, a pinned image cache). Servers with our mark are left to the claims of their leases.
+ * the host, a pinned image cache). A server that a claim stands for is left to it; our mark alone is no
+ * claim.
  */
 function foreignUse(
   input: InventoryInput,
   node: Hypervisor,
   servers: readonly Server[],
 ): ObservedHost['foreign'] {
-  const foreign = servers.filter((server) => markOf(server)?.deploymentId !== input.deploymentId);
+  const foreign = servers.filter((server) => {
+    const mark = markOf(server);
+    const leaseId = mark?.deploymentId === input.deploymentId ? mark.leaseId : null;
+    return !input.isCounted({ id: server.id, leaseId });
+  });
   const devices: Record<DeviceClass, number> = {};
   for (const server of foreign) {
     for (const [deviceClass, count] of Object.entries(devicesOf(server, input.aliases))) {

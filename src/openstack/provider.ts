@@ -7,8 +7,8 @@ import type { Clock } from '../base/clock.ts';
 import type { ProviderId } from '../base/ids.ts';
 import type { Connection, Lease, ProviderRefs } from '../domain/model/lease.ts';
 import type { FloatingIpSeen, PortSeen, ServerSeen, Sighting, Step } from '../domain/provision/sighting.ts';
-import type { Provider, ProviderSnapshot, Subject } from '../engine/ports.ts';
-import type { Aliases } from './gpu-flavor.ts';
+import type { Provider, ProviderSnapshot, SeenServer, Subject } from '../engine/ports.ts';
+import { novaFlavorId, type Aliases } from './gpu-flavor.ts';
 import { resolveImage } from './glance/images.ts';
 import { devicesOf, takeInventory } from './inventory.ts';
 import { markMetadata, markOf, markText } from './marks.ts';
@@ -57,7 +57,7 @@ export function createOpenStackProvider(options: OpenStackProviderOptions): Open
     kind: 'openstack',
     callTimeoutMs: session.callTimeoutMs,
     wantsFloatingIp: options.externalNetwork !== null,
-    snapshot: () => takeSnapshot(options, downSince),
+    snapshot: (isCounted) => takeSnapshot(options, downSince, isCounted),
     inspect: (subject) => inspect(options, subject),
     perform: (step, subject) => perform(options, step, subject),
     connection: (_subject, sighting) => connectionOf(options, sighting),
@@ -67,6 +67,7 @@ export function createOpenStackProvider(options: OpenStackProviderOptions): Open
 async function takeSnapshot(
   options: OpenStackProviderOptions,
   downSince: Map<string, number>,
+  isCounted: (server: SeenServer) => boolean,
 ): Promise<ProviderSnapshot> {
   const { session, id } = options;
   const warnings: string[] = [];
@@ -95,6 +96,7 @@ async function takeSnapshot(
     aliases: options.aliases,
     vcpuRatio: options.vcpuRatio,
     downSinceMs: (host) => downSince.get(host) ?? 0,
+    isCounted,
   });
   const holding = (server: servers.Server): boolean =>
     Object.keys(devicesOf(server, options.aliases)).length > 0;
@@ -229,7 +231,7 @@ async function createServer(options: OpenStackProviderOptions, lease: Lease): Pr
   const deploymentId = options.deploymentId();
   return servers.createServer(options.session, {
     name: lease.name === '' ? portName(lease) : lease.name,
-    flavorId: lease.request.flavorId,
+    flavorId: novaFlavorId(options.id, lease.request.flavorId),
     imageId: await resolveImage(options.session, lease.request.image ?? options.image),
     portId: assertDefined(lease.refs.portId, 'the port is recorded before its server is created'),
     tags: [markText(deploymentId, lease.id)],

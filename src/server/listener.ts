@@ -21,7 +21,7 @@ export function checkListener(options: ListenerOptions): Result<null, string> {
   if (options.open) {
     return err(
       `the demo lets everybody in and may only listen on this machine, not on ${options.host}: ` +
-        'use --host 127.0.0.1, or run without --demo and create tokens with `berth token create`',
+        'use --listen 127.0.0.1:8080, or run without --demo and create tokens with `berth token create`',
     );
   }
   if (options.tls || options.trustedProxy || options.insecureHttp) return ok(null);

@@ -97,6 +97,29 @@ test('--detach answers at once with the id; now-or-never is refused where nothin
   expect(await cli.run('borrow', FLAVOR, '--for', '1h', '--wait', 'no')).toBe(1);
   expect(cli.stderr()).toMatch(/Error: .+\n.+\n$/);
   expect(cli.stdout()).toBe('');
+
+  await ok(cli, 'lease', 'create', FLAVOR, '--for', '1h', '--name', 'queued');
+  expect(await cli.run('return', 'queued')).toBe(0);
+  expect(cli.stderr()).toContain('(queued) is cancelled; it held no GPU.');
+});
+
+test('who returns a lease while the service is frozen is told why nothing happens', async () => {
+  const admin = await cliAs('admin');
+  const id = (await ok(cli, 'borrow', FLAVOR, '--for', '1h', '--detach')).trim();
+  await until(
+    async () => (await list(cli, 'lease', 'list')).some((lease) => lease['State'] === 'active'),
+    'the start',
+  );
+  await ok(admin, 'freeze', 'looking');
+  const returning = cli.run('return', id);
+  await cli.said('The service is frozen (looking): machines are taken away after the thaw.');
+  await ok(admin, 'thaw');
+  expect(await returning).toBe(0);
+});
+
+test('a window in the past is refused', async () => {
+  expect(await cli.run('borrow', FLAVOR, '--for', '1h', '--from', '2020-01-01T00:00:00Z')).toBe(1);
+  expect(cli.stderr()).toContain('which is not after now');
 });
 
 test('a lease is extended, shelved, brought back, and deleted', async () => {

@@ -1,7 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createdLeases, leaseJson } from '../../src/api/leases.ts';
+import { createdLeases, leaseJson, oneLease } from '../../src/api/leases.ts';
+import { asId } from '../../src/base/ids.ts';
 import { createClient, type Client } from '../../src/client/client.ts';
-import { startTestServer } from '../support/engine.ts';
+import { startTestServer, until } from '../support/engine.ts';
+import { validBody } from './http-bodies.ts';
 
 let server: Awaited<ReturnType<typeof startTestServer>>;
 let token: string;
@@ -28,6 +31,15 @@ async function post(
     headers: { 'content-type': 'application/json', 'x-auth-token': token, ...headers },
     body: JSON.stringify(body),
   });
+}
+
+/** Adopts a server that only the caller knows of; each call of the result repeats the same request. */
+async function adoption(): Promise<(more: object, key: string) => Promise<Response>> {
+  const admin = await server.token('admin', 'demo');
+  const [host] = (await client.listHosts()).hosts;
+  const body = { ...validBody('adoptLease', flavor, host?.id ?? ''), server_id: randomUUID() };
+  return (more, key) =>
+    post('/v1/adoptions', { ...body, ...more }, { 'x-auth-token': admin, 'idempotency-key': key });
 }
 
 function readAt(minimum: string): Promise<Response> {
@@ -70,6 +82,19 @@ test('a repetition with the same key answers the same and borrows nothing more',
   expect((await client.listLeases()).leases.filter(({ name }) => name === 'once').length).toBe(1);
   const other = await post('/v1/leases', { ...body, name: 'other' }, { 'idempotency-key': 'key-1' });
   expect([other.status, await other.json()]).toMatchObject([422, { code: 'idempotency_mismatch' }]);
+});
+
+test('a repeated booking is answered as the first, even when its start has passed', async () => {
+  const fromMs = Date.now() + 1000;
+  const body = { flavor, duration: '1h', from: new Date(fromMs).toISOString() };
+  const first = await post('/v1/leases', body, { 'idempotency-key': 'window' });
+  const { leases } = createdLeases.parse(await first.json());
+  await until(() => Date.now() > fromMs, 'the start of the window');
+  const second = await post('/v1/leases', body, { 'idempotency-key': 'window' });
+  expect([second.status, second.headers.get('idempotent-replayed')]).toEqual([201, 'true']);
+  expect(createdLeases.parse(await second.json()).lease?.id).toBe(leases[0]?.id);
+  const late = await post('/v1/leases', body);
+  expect([late.status, await late.json()]).toMatchObject([400, { code: 'time_in_past', field: 'from' }]);
 });
 
 test('another caller may use the same key', async () => {
@@ -129,6 +154,50 @@ test('a token shows its secret once and works until it is revoked', async () => 
   expect(JSON.stringify(tokens)).not.toContain(secret);
   await manager.revokeToken(made.id);
   await expect(reader.getStatus()).rejects.toMatchObject({ status: 401, code: 'unauthenticated' });
+});
+
+test('what cannot end before it is given is refused', async () => {
+  const admin = createClient({ baseUrl: server.url, token: await server.token('admin', 'demo') });
+  const [host] = (await admin.listHosts()).hosts;
+  const past = '2020-01-01T00:00:00Z';
+  const drain = admin.drainHost(host?.id ?? '', { reason: 'x', until: past });
+  await expect(drain).rejects.toMatchObject({ status: 400, code: 'time_in_past', field: 'until' });
+  const explain = client.explain({ flavor, duration: '1h', from: past });
+  await expect(explain).rejects.toMatchObject({ status: 400, code: 'time_in_past', field: 'from' });
+});
+
+test("a flavor is also known by its cloud's own id", async () => {
+  const [known] = (await client.listFlavors()).flavors;
+  expect(known?.id).toBe(`sim:${known?.openstack_id ?? ''}`);
+  expect((await client.getFlavor(known?.openstack_id ?? '')).flavor.id).toBe(known?.id);
+});
+
+test('a repeated adoption is answered with the lease of the first one', async () => {
+  const adopt = await adoption();
+  const first = await adopt({}, 'adoption');
+  const second = await adopt({}, 'adoption');
+  expect([first.status, second.status]).toEqual([201, 201]);
+  const ids = [first, second].map(async (reply) => oneLease.parse(await reply.json()).lease.id);
+  const [firstId, secondId] = await Promise.all(ids);
+  expect(secondId).toBe(firstId);
+});
+
+test('an adoption does not take the id of a lease that has ended', async () => {
+  const adopt = await adoption();
+  const id = randomUUID();
+  const adopted = await adopt({ lease_id: id }, 'first');
+  expect(adopted.status).toBe(201);
+  await server.engine.command('test', { type: 'lease.release', leaseId: asId(id) });
+  await until(async () => (await client.getLease(id)).lease.state === 'ended', 'the end of the lease');
+  const ended = (await client.getLease(id)).lease;
+  const again = await adopt({ lease_id: id }, 'second');
+  expect([again.status, await again.json()]).toMatchObject([
+    409,
+    { code: 'already_exists', details: { lease: id } },
+  ]);
+  expect((await client.getLease(id)).lease).toEqual(ended);
+  // Who repeats the first request is still told what it did.
+  expect((await adopt({ lease_id: id }, 'first')).headers.get('idempotent-replayed')).toBe('true');
 });
 
 test('an operator drains, freezes, and sets quotas', async () => {

@@ -28,7 +28,7 @@ const IDLE_TURNS_MAX = 1000;
 
 test('reads the whole cloud in one poll', async () => {
   const { provider, within } = simulated();
-  const snapshot = await within(provider.snapshot());
+  const snapshot = await within(provider.snapshot(() => false));
   expect(snapshot.warnings).toEqual([]);
   expect(snapshot.hosts).toMatchObject([
     {
@@ -70,7 +70,7 @@ test('brings a lease up, to the shelf, back, and away again', async () => {
   expect(connection).toEqual({ host: sighting.floatingIp?.address, port: 22, user: 'ubuntu' });
   expect(world.lease().refs).toMatchObject({ address: connection?.host, serverId: sighting.servers[0]?.id });
 
-  const held = await within(provider.snapshot());
+  const held = await within(provider.snapshot(({ leaseId }) => leaseId === world.lease().id));
   expect(held.hosts.map(({ foreign }) => foreign)).toEqual([reservedByNova(), reservedByNova()]);
   expect([held.servers.length, held.ports.length, held.floatingIps.length]).toEqual([1, 1, 1]);
 
@@ -97,7 +97,8 @@ test('counts servers without our mark as used by others', async () => {
   const theirs = simulated();
   await theirs.bring('running', { ...STATES.starting });
   const ours = theirs.as('0therdep');
-  const { hosts, servers } = await theirs.within(ours.snapshot());
+  const isCounted = ({ leaseId }: { readonly leaseId: string | null }): boolean => leaseId !== null;
+  const { hosts, servers } = await theirs.within(ours.snapshot(isCounted));
   expect(hosts.flatMap(({ foreign }) => foreign.devices['V100'] ?? [])).toEqual([1]);
   expect(servers).toMatchObject([{ berth: { deploymentId: DEPLOYMENT_ID } }]);
 });
@@ -222,7 +223,7 @@ function simulated(seed = 1): Simulated {
   const fresh = leaseIn(STATES.starting);
   let lease: Lease = {
     ...fresh,
-    request: { ...fresh.request, flavorId: asId('gpu_tiny'), sshPublicKey: 'ssh-ed25519 A' },
+    request: { ...fresh.request, flavorId: asId('sim:gpu_tiny'), sshPublicKey: 'ssh-ed25519 A' },
   };
   const subject = (): { deploymentId: string; lease: Lease } => ({ deploymentId: DEPLOYMENT_ID, lease });
   const bring: Simulated['bring'] = async (goal, state, request = {}) => {

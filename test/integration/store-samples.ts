@@ -68,6 +68,7 @@ export function starting(claim: Claim): LeaseState {
     kind: 'starting',
     sinceMs: NOW_MS,
     queueSeq: 1,
+    waitUntilMs: null,
     claim,
     deadlineMs: NOW_MS + 900_000,
     comeback: false,

@@ -241,7 +241,7 @@ export function describeStore(title: string, createFixture: () => Promise<StoreF
       expect(await store.readEvents(ALL_EVENTS)).toEqual(events);
       expect(await seqs({ afterSeq: 1, limit: 2 })).toEqual([2, 3]);
       expect(await seqs({ newestFirst: true, limit: 2 })).toEqual([4, 3]);
-      expect(await seqs({ projectId: asId('p1') })).toEqual([1, 2]);
+      expect(await seqs({ projectId: asId('p1') })).toEqual([1, 2, 4]);
       expect(await seqs({ leaseId: asId('l2') })).toEqual([2, 3]);
       expect(await seqs({ type: 'lease.ended', leaseId: asId('l2'), projectId: asId('p1') })).toEqual([2]);
     });
@@ -333,9 +333,14 @@ function everyEntity(): readonly Change[] {
     { kind: 'queued', sinceMs: NOW_MS, queueSeq: 3, waitUntilMs: null, promise: null, comeback: true },
     starting(claim),
     active(claim),
-    { kind: 'shelving', sinceMs: NOW_MS, claim, reason: 'asked' },
+    { kind: 'shelving', sinceMs: NOW_MS, claim, reason: 'asked', again: null },
     { kind: 'shelved', sinceMs: NOW_MS },
-    { kind: 'ending', sinceMs: NOW_MS, claim: null, then: { kind: 'requeue', queueSeq: 7 } },
+    {
+      kind: 'ending',
+      sinceMs: NOW_MS,
+      claim: null,
+      then: { kind: 'requeue', queueSeq: 7, waitUntilMs: null },
+    },
     { kind: 'ending', sinceMs: NOW_MS, claim, then: { kind: 'end', reason: 'expired', cause: null } },
   ];
   const setback = {
@@ -357,9 +362,10 @@ function everyEntity(): readonly Change[] {
     ),
     {
       entity: 'flavor',
-      id: 'f1',
+      id: 'p:f1',
       after: {
-        id: asId('f1'),
+        id: asId('p:f1'),
+        externalId: 'f1',
         providerId: PROVIDER,
         name: 'gpu.v100',
         description: "one 'V100'",

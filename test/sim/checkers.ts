@@ -1,6 +1,6 @@
 /**
- * What must hold in every history (SPEC.md I1–I7), checked from outside the engine: against the cloud, against the
- * event log, against the store. Each checker returns sentences; empty: it holds.
+ * What must hold in every history (SPEC.md I1–I7), checked from outside the engine: against the cloud,
+ * against the event log, against the store. Each checker returns sentences; empty: it holds.
  */
 import { deepEqual } from '../../src/base/json.ts';
 import type { LeaseId } from '../../src/base/ids.ts';
@@ -18,7 +18,10 @@ const HELD: ReadonlySet<string | null> = new Set<LeaseStateKind>([
   'ending',
 ]);
 
-/** I1: a lease never has two machines that run: that is what two claims on the hardware for one lease would be. */
+/**
+ * I1: a lease never has two machines that run: that is what two claims on the hardware for one lease would
+ * be.
+ */
 export function checkCloud(cloud: SimCloud, deploymentId: string): readonly string[] {
   const broken: string[] = [];
   const running = new Map<string, string>();
@@ -36,7 +39,10 @@ export function checkCloud(cloud: SimCloud, deploymentId: string): readonly stri
 
 /** I3: an active lease is ended when its time is over, unless the service is frozen or doubts its clock. */
 export class ExpiryChecker {
-  /** Since when each lease is overdue, on the monotonic clock: the judged time itself may be set by a second source. */
+  /**
+   * Since when each lease is overdue, on the monotonic clock: the judged time itself may be set by a second
+   * source.
+   */
   readonly #overdueSince = new Map<LeaseId, number>();
 
   check(world: World, nowMs: number, monotonicMs: number): readonly string[] {
@@ -106,7 +112,9 @@ export function checkUsage(
   return broken;
 }
 
-/** What is held begins with a start, or with an adoption; an ending that comes from the shelf holds nothing. */
+/**
+ * What is held begins with a start, or with an adoption; an ending that comes from the shelf holds nothing.
+ */
 function begins(event: StoredEvent): boolean {
   return (
     (event.after === 'starting' && event.before !== 'starting') ||

@@ -1,6 +1,7 @@
 /**
- * `npm run sim -- [--seeds 200] [--from 1] [--steps 5000] [--once] [--json]`: many histories on all cores, each run twice and
- * compared. `--soak` goes on with new seeds until it is stopped. Exit code 1 when anything is broken.
+ * `npm run sim -- [--seeds 200] [--from 1] [--steps 5000] [--once] [--json]`: many histories on all cores,
+ * each run twice and compared. `--soak` goes on with new seeds until it is stopped. Exit code 1 when
+ * anything is broken.
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';

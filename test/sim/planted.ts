@@ -1,6 +1,7 @@
 /**
- * `npm run sim:planted`: do the checkers see anything? Each fault is planted in a copy of the tree, one at a time, and
- * the simulation must find it. A fault that is not found, or no longer fits the code, fails the run.
+ * `npm run sim:planted`: do the checkers see anything? Each fault is planted in a copy of the tree, one at a
+ * time, and the simulation must find it. A fault that is not found, or no longer fits the code, fails the
+ * run.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

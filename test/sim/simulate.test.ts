@@ -1,4 +1,7 @@
-/** A taste of the simulation with every test run; the twentieth that CI runs is in test/full, the rest is `npm run sim`. */
+/**
+ * A taste of the simulation with every test run; the twentieth that CI runs is in test/full, the rest is
+ * `npm run sim`.
+ */
 import { expect, test } from 'vitest';
 import { simulate } from './simulate.ts';
 

@@ -1,6 +1,7 @@
 /**
- * One history: the production engine, controllers, adapter, and SQLite code against the simulated cloud, on a virtual
- * clock, with faults, crashes, and people drawn from a seed. The same seed gives the same history, bit for bit.
+ * One history: the production engine, controllers, adapter, and SQLite code against the simulated cloud, on
+ * a virtual clock, with faults, crashes, and people drawn from a seed. The same seed gives the same history,
+ * bit for bit.
  */
 import { createHash } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
@@ -109,7 +110,8 @@ class History {
     return report;
   }
 
-  // ------------------------------------------------------------------------------------------------ the service
+  // ------------------------------------------------------------------------------------------------ the
+  // service
 
   async #open(): Promise<void> {
     const { prng } = { prng: this.#prng.fork() };
@@ -193,7 +195,8 @@ class History {
     throw new StoreError('in_doubt', 'injected: the answer to COMMIT was lost');
   }
 
-  // ------------------------------------------------------------------------------------------------ what happens
+  // ------------------------------------------------------------------------------------------------ what
+  // happens
 
   #keepBusy(): void {
     this.#later(ACT_MS_MEAN, () => {
@@ -247,7 +250,8 @@ class History {
     });
   }
 
-  // ------------------------------------------------------------------------------------------------ the checkers
+  // ------------------------------------------------------------------------------------------------ the
+  // checkers
 
   /** After each step; true: something is broken, stop here. */
   #check(): boolean {
@@ -348,7 +352,10 @@ function topologyOf(gpuHosts: number): SimTopology {
   return { ...defaultTopology, hosts, aggregates };
 }
 
-/** Each seed has its own mixture of faults; one in eight has none, so that the plain course is tried as well. */
+/**
+ * Each seed has its own mixture of faults; one in eight has none, so that the plain course is tried as
+ * well.
+ */
 function drawPolicy(prng: Prng): FaultPolicy {
   if (prng.chance(0.125)) return NO_FAULTS;
   const rates: Record<string, number> = {};
@@ -360,7 +367,10 @@ function drawPolicy(prng: Prng): FaultPolicy {
   return { ...NO_FAULTS, rates };
 }
 
-/** Highest rates that differ: what is drawn with every request but must stay rare, and what finds its moment seldom. */
+/**
+ * Highest rates that differ: what is drawn with every request but must stay rare, and what finds its moment
+ * seldom.
+ */
 const MOST: Readonly<Record<string, number>> = {
   serverDeletedElsewhere: 0.003,
   serverStoppedElsewhere: 0.003,

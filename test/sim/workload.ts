@@ -1,4 +1,7 @@
-/** People and operators, drawn from a seed: they borrow, extend, return, shelve, book, change their minds, drain, freeze. */
+/**
+ * People and operators, drawn from a seed: they borrow, extend, return, shelve, book, change their minds,
+ * drain, freeze.
+ */
 import { asId } from '../../src/base/ids.ts';
 import type { Prng } from '../../src/base/prng.ts';
 import { HOUR_MS, MINUTE_MS } from '../../src/base/units.ts';

@@ -1,6 +1,6 @@
 /**
- * A whole server for tests: real engine, real SQLite (in memory, without the thread), real controllers against the
- * simulated cloud, real HTTP on a free port of loopback.
+ * A whole server for tests: real engine, real SQLite (in memory, without the thread), real controllers
+ * against the simulated cloud, real HTTP on a free port of loopback.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
@@ -93,8 +93,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const controllers = startControllers(engine, [provider], { pollIntervalMs: 200 });
   const service = new Service({
     engine,
-    providers: () => controllers.status(),
-    ready: () => controllers.ready(),
+    outside: controllers,
   });
   const silent = (): void => undefined;
   const server = await createServer({

@@ -34,7 +34,9 @@ const GOAL: Readonly<Record<CrashStep, LeaseJson['state']>> = {
 /** A start, a shelving, and the call time-out of 5 s that a new process waits for, on a busy machine. */
 const SETTLE_MS_MAX = 30_000;
 
-/** Kills at the point, starts again, and expects that the lease gets where it was going and leaves nothing. */
+/**
+ * Kills at the point, starts again, and expects that the lease gets where it was going and leaves nothing.
+ */
 export async function crashAt(point: CrashPoint, step: CrashStep): Promise<void> {
   const site = new CrashSite();
   try {

@@ -19,6 +19,7 @@ export function flavor(
 ): Flavor {
   return {
     id: asId(name),
+    externalId: name,
     providerId: PROVIDER,
     name,
     description: '',

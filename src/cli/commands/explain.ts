@@ -23,7 +23,7 @@ export const explain = defineCommand({
     'berth explain --requirements gpu=V100,count=4',
   ],
   args: {
-    what: optionalArgument('FLAVOR|LEASE', 'A flavor (id or name), or a lease (id or its beginning).'),
+    what: optionalArgument('FLAVOR|LEASE', 'A flavor (id or name), or a lease (id, its beginning, or name).'),
   },
   options: {
     duration: duration('--for DURATION', `How long it would last; default ${DURATION_DEFAULT}.`),
@@ -34,20 +34,20 @@ export const explain = defineCommand({
     const wanted = { ...options, flavor: args.what };
     const explanation = await explanationOf(context, wanted, options.duration ?? DURATION_DEFAULT);
     const table = options.format === null || options.format === 'table';
-    const verdict = verdictLines(explanation, context.nowMs);
+    const verdict = verdictLines(explanation, context.nowMs, options.from);
     if (table) context.io.stdout.write(verdict.map((line) => `${line}\n`).join(''));
     else verdict.forEach(context.note);
     printList(context, options, columns(context.nowMs), explanation.hosts, 'There are no hosts.');
   },
 });
 
-/** A flavor's name may look like the beginning of an id (`a100`): flavors come first. */
+/** A flavor may be called like the beginning of an id (`a100`), or like a lease: flavors come first. */
 async function explanationOf(context: CliContext, wanted: Wanted, longText: string): Promise<Explanation> {
   const { client } = context;
   const { flavor: word } = wanted;
-  if (word !== null && /^[0-9a-f][0-9a-f-]{3,35}$/i.test(word)) {
+  if (word !== null) {
     const { flavors } = await client.listFlavors();
-    if (!flavors.some(({ id, name }) => id === word || name === word)) {
+    if (!flavors.some((flavor) => [flavor.id, flavor.openstack_id, flavor.name].includes(word))) {
       const lease = await client.explainLease(word).catch((error: unknown) => {
         if (isNotFound(error)) return null;
         throw error;
@@ -59,13 +59,14 @@ async function explanationOf(context: CliContext, wanted: Wanted, longText: stri
   return (await client.explain(body)).explanation;
 }
 
-function verdictLines(explanation: Explanation, nowMs: number): string[] {
+function verdictLines(explanation: Explanation, nowMs: number, fromMs: number | null): string[] {
   const { flavor, possible, earliest_at: earliest, reasons } = explanation;
   const later =
     earliest === null
       ? 'When it could is not known: nothing that would make room has a known end.'
       : `It could start ${relativeTime(Date.parse(earliest), nowMs)}, at ${earliest}.`;
-  const verdict = possible ? [`${flavor} would start now.`] : [`${flavor} would not start now. ${later}`];
+  const asked = fromMs === null || fromMs <= nowMs ? 'now' : relativeTime(fromMs, nowMs);
+  const verdict = [`${flavor} would ${possible ? '' : 'not '}start ${asked}.${possible ? '' : ` ${later}`}`];
   return [...verdict, ...reasons.map(({ text }) => `- ${text}`)];
 }
 

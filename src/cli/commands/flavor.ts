@@ -37,12 +37,13 @@ export const flavorShow = defineCommand({
   path: ['flavor', 'show'],
   summary: 'Show a flavor',
   examples: ['berth flavor show gpu.v100', 'berth flavor show gpu.v100 -f json'],
-  args: { flavor: argument('FLAVOR', 'Id or name.') },
+  args: { flavor: argument('FLAVOR', "Id, the cloud's own id, or name.") },
   options: showOptions,
   async run(context, { args, options }) {
     const { flavor } = await context.client.getFlavor(args.flavor);
     printShow(context, options, [
       ['id', textCell(flavor.id)],
+      ['openstack_id', textCell(flavor.openstack_id)],
       ['name', textCell(flavor.name)],
       ['description', textCell(flavor.description)],
       ['provider_id', textCell(flavor.provider_id)],
@@ -63,6 +64,7 @@ export const flavorShow = defineCommand({
 function columns(nowMs: number): readonly Column<FlavorJson>[] {
   return [
     { name: 'ID', cell: (flavor) => idCell(flavor.id), long: true },
+    { name: 'OpenStack ID', cell: (flavor) => idCell(flavor.openstack_id), long: true },
     { name: 'Name', cell: (flavor) => textCell(flavor.name, flavor.disabled ? 'dim' : null) },
     { name: 'GPUs', cell: (flavor) => countsCell(flavor.gpus) },
     { name: 'VCPUs', cell: (flavor) => numberCell(flavor.vcpus) },

@@ -30,6 +30,7 @@ export const returnLease = defineCommand({
     const interrupt = new AbortController();
     const restore = context.io.onInterrupt(() => interrupt.abort());
     try {
+      if (ending.some(({ state }) => state !== 'ended')) await sayIfFrozen(context);
       for (const lease of ending) await waitUntilGone(context, lease, interrupt.signal);
       return EXIT.ok;
     } catch (error) {
@@ -42,11 +43,23 @@ export const returnLease = defineCommand({
   },
 });
 
+/** While it lasts, waiting looks as if nothing happened: because nothing does. */
+async function sayIfFrozen(context: CliContext): Promise<void> {
+  const { freeze } = await context.client.getFreeze();
+  if (!freeze.frozen) return;
+  context.note(
+    `The service is frozen (${freeze.reason ?? 'no reason given'}): machines are taken away after the thaw.`,
+  );
+}
+
 async function waitUntilGone(context: CliContext, lease: LeaseJson, signal: AbortSignal): Promise<void> {
   const progress = startProgress(context.io);
   const name = leaseName(lease);
+  // Those who waited, and disks on the shelf, had no host.
+  const freed = lease.host === null ? 'it held no GPU' : `${countsText(lease.gpus)} free again`;
+  let ended: LeaseJson;
   try {
-    await watchLease(context, lease.id, {
+    ended = await watchLease(context, lease.id, {
       until: (now) => {
         if (now.state !== 'ended') progress.say(`${name}: ${nowText(now, context.io.clock.wallMs())}`);
         return now.state === 'ended';
@@ -57,5 +70,5 @@ async function waitUntilGone(context: CliContext, lease: LeaseJson, signal: Abor
   } finally {
     progress.stop();
   }
-  context.note(`${name} is given back; ${countsText(lease.gpus)} free again.`);
+  context.note(`${name} is ${ended.end_reason === 'cancelled' ? 'cancelled' : 'given back'}; ${freed}.`);
 }

@@ -24,6 +24,7 @@ export const status = defineCommand({
       ['leases', leasesCell(state.lease_counts)],
       ['providers', providersCell(state, nowMs)],
       ['clock_doubt', doubt === null ? textCell(null) : doubtCell(doubt)],
+      ['planned_steps', plannedCell(state)],
       ['actor', shownAs({ ...actor }, `${actor.user_id}, ${actor.role} of project ${actor.project_id}`)],
       [
         'open',
@@ -67,7 +68,9 @@ export const thaw = defineCommand({
 
 function sayFreeze(context: CliContext, state: FreezeJson): void {
   context.note(
-    state.frozen ? "The service is frozen. End it with 'berth thaw'." : 'The service is not frozen.',
+    state.frozen
+      ? "The service is frozen. End it with 'berth thaw'."
+      : 'The service is not frozen: starts and endings go on.',
   );
 }
 
@@ -78,6 +81,12 @@ function modeCell({ mode, mode_reason: reason }: StatusJson): Cell {
     `observe: nothing is written to any cloud${reason === null ? '' : ` (${reason})`}`,
     'warn',
   );
+}
+
+/** What the service would do if it were allowed to; empty while it acts. */
+function plannedCell({ planned_steps: steps }: StatusJson): Cell {
+  if (steps.length === 0) return textCell(null);
+  return linesCell(steps.map(({ lease_id: id, step, why }) => `${id.slice(0, 8)}: ${step} (${why})`));
 }
 
 function freezeCell(state: FreezeJson, nowMs: number): Cell {

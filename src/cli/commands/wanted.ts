@@ -1,5 +1,5 @@
 /** What is wanted: the same words in `borrow`, `lease create`, and `explain`. */
-import { formatTime } from '../../base/units.ts';
+import { formatTime, MINUTE_MS } from '../../base/units.ts';
 import type { BodyOf } from '../../client/client.ts';
 import type { OptionSpec } from '../command.ts';
 import { UsageError } from '../failure.ts';
@@ -46,7 +46,8 @@ export function wantedBody(wanted: Wanted, nowMs: number) {
     requirements,
     host,
     project_id: project,
-    from: from === null || from <= nowMs ? null : formatTime(from),
+    // Just now is at once; what lies further back is for the server to refuse.
+    from: from === null || (from <= nowMs && nowMs - from < MINUTE_MS) ? null : formatTime(from),
   };
 }
 

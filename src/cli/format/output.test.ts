@@ -3,6 +3,7 @@ import { createCliTest } from '../../../test/support/cli-io.ts';
 
 const flavor = {
   id: 'f1',
+  openstack_id: 'f1',
   name: 'gpu "large"',
   description: '',
   provider_id: 'sim',

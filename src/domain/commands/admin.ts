@@ -17,10 +17,13 @@ export function freeze(draft: Draft, reason: string): Handled {
   return DONE;
 }
 
+/** Also settles a doubt about the clock: who thaws has looked, and says that the wall clock is right. */
 export function thaw(draft: Draft): Handled {
-  if (draft.world.control.freeze === null) return DONE;
-  putControl(draft, { freeze: null });
-  draft.tell('service.thawed', 'control', 'control', null);
+  if (draft.world.control.clockDoubt !== null) setClockDoubt(draft, null);
+  if (draft.world.control.freeze !== null) {
+    putControl(draft, { freeze: null });
+    draft.tell('service.thawed', 'control', 'control', null);
+  }
   schedule(draft);
   return DONE;
 }
@@ -31,7 +34,7 @@ export function setClockDoubt(draft: Draft, divergenceMs: number | null): Handle
   if ((clockDoubt === null) === (divergenceMs === null)) return DONE;
   if (divergenceMs === null) {
     putControl(draft, { clockDoubt: null });
-    draft.tell('service.clock_trusted', 'control', 'control', 'a second source agrees');
+    draft.tell('service.clock_trusted', 'control', 'control', 'a second source, or an operator, agrees');
   } else {
     putControl(draft, { clockDoubt: { sinceMs: draft.nowMs, divergenceMs } });
     draft.tell(

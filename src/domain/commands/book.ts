@@ -6,9 +6,15 @@ import type { Draft } from '../draft.ts';
 import type { Flavor } from '../model/flavor.ts';
 import type { Demand } from '../model/lease.ts';
 import { forecast } from '../scheduler/forecast.ts';
-import { claimOn, findHost, windowFor } from '../scheduler/place.ts';
+import { fitsWindow } from '../scheduler/calendar.ts';
+import { fits } from '../scheduler/free.ts';
+import type { HostRow } from '../scheduler/host-row.ts';
+import { schedule } from '../scheduler/pass.ts';
+import { claimOn, windowFor } from '../scheduler/place.ts';
+import type { World } from '../world.ts';
 import { newLease, type CreateCommand } from './request.ts';
 import type { Handled } from './handled.ts';
+import { timeInPast } from './refusals.ts';
 
 interface Parts {
   readonly flavor: Flavor;
@@ -17,6 +23,9 @@ interface Parts {
 
 /** Starts that are tried when looking for the nearest feasible window. */
 const ALTERNATIVES_MAX = 256;
+/** … and fewer in a large cloud: looks at a host take microseconds, and everybody waits for a decision. */
+const HOST_LOOKS_MAX = 20_000;
+const ALTERNATIVES_MIN = 4;
 
 export function bookWindow(
   draft: Draft,
@@ -26,28 +35,26 @@ export function bookWindow(
 ): Handled {
   const { nowMs } = draft;
   if (window.fromMs <= nowMs) {
-    return refuse(
-      'invalid',
-      `The start ${formatTime(window.fromMs)} is in the past.`,
-      'Give a future time, or leave `from` out to start as soon as possible.',
-      'from',
-    );
+    const fix = 'Give a future time, or leave `from` out to start as soon as possible.';
+    return timeInPast('from', window.fromMs, nowMs, fix);
   }
   const promisedBefore = forecast(draft.world, nowMs, PROTECTED_DEPTH);
   const mark = draft.mark();
   if (tryBook(draft, command, window.fromMs, parts) && !anyLater(draft, promisedBefore)) {
+    // The head of the queue may have been promised one of these hosts, and now starts as early on another.
+    schedule(draft);
     return { kind: 'reply', reply: { kind: 'leases', leaseIds: command.leaseIds } };
   }
   draft.rollbackTo(mark);
-  const nearest = nearestStart(draft, command, window.fromMs, parts, promisedBefore);
+  const { startMs: nearest, tried } = nearestStart(draft, command, window.fromMs, parts, promisedBefore);
   const what = `${command.leaseIds.length} × ${parts.flavor.name}`;
   if (nearest === null) {
     return refuse(
       'window_infeasible',
-      `${what} never fit together from ${formatTime(window.fromMs)} on, as far as is known.`,
-      'Ask for fewer, for a smaller flavor, or for a shorter time.',
+      `${what} are not free from ${formatTime(window.fromMs)} on, nor at any of the next ${tried} times when something ends.`,
+      'Ask for a later start, for fewer, for a smaller flavor, or for a shorter time.',
       'from',
-      { nearest_from: null },
+      { nearest_from: null, tried },
     );
   }
   return refuse(
@@ -80,8 +87,11 @@ function tryBook(draft: Draft, command: CreateCommand, fromMs: number, parts: Pa
   const { world, nowMs } = draft;
   const mark = draft.mark();
   const window = windowFor(command.durationMs, fromMs, world.settings);
+  // Hosts one after the other: what does not fit now does not fit when more is booked.
+  const rows = candidateRows(world, parts.demand)[Symbol.iterator]();
+  let row = rows.next().value ?? null;
   for (const leaseId of command.leaseIds) {
-    const row = findHost(world, parts.demand, window, nowMs, () => true);
+    while (row !== null && !fitsWindow(row, parts.demand, window, nowMs)) row = rows.next().value ?? null;
     if (row === null) {
       draft.rollbackTo(mark);
       return false;
@@ -97,9 +107,16 @@ function tryBook(draft: Draft, command: CreateCommand, fromMs: number, parts: Pa
   return true;
 }
 
+function* candidateRows(world: World, demand: Demand): Iterable<HostRow> {
+  for (const row of world.pools.get(demand.providerId)?.rows ?? []) {
+    const isWanted = row !== null && (demand.hostId === null || demand.hostId === row.host.id);
+    if (isWanted && fits(row.empty, demand)) yield row;
+  }
+}
+
 /**
- * The first later start at which all fit: capacity only grows when something ends, so ends are the times to try, those
- * of leases that still wait included.
+ * The first later start at which all fit: capacity only grows when something ends, so ends are the times to
+ * try, those of leases that still wait included.
  */
 function nearestStart(
   draft: Draft,
@@ -107,7 +124,7 @@ function nearestStart(
   fromMs: number,
   parts: Parts,
   promisedBefore: ReadonlyMap<LeaseId, number>,
-): number | null {
+): { readonly startMs: number | null; readonly tried: number } {
   const ends = new Set<number>();
   for (const row of draft.world.pools.get(parts.demand.providerId)?.rows ?? []) {
     for (const { claim } of row?.claims.values() ?? []) if (claim.untilMs > fromMs) ends.add(claim.untilMs);
@@ -119,13 +136,20 @@ function nearestStart(
     const endMs = windowFor(durationMs, startMs, draft.world.settings).untilMs;
     if (endMs > fromMs) ends.add(endMs);
   }
-  // Whole seconds, rounded up: the time is printed without fractions and must still be feasible when typed in.
+  // Whole seconds, rounded up: the time is printed without fractions and must still be feasible when typed
+  // in.
   const starts = [...ends].map((endMs) => Math.ceil(endMs / 1000) * 1000).toSorted((a, b) => a - b);
-  for (const startMs of starts.slice(0, ALTERNATIVES_MAX)) {
+  const hosts = Math.max(1, draft.world.pools.get(parts.demand.providerId)?.rows.length ?? 0);
+  const tries = Math.min(
+    starts.length,
+    ALTERNATIVES_MAX,
+    Math.max(ALTERNATIVES_MIN, Math.floor(HOST_LOOKS_MAX / hosts)),
+  );
+  for (const startMs of starts.slice(0, tries)) {
     const mark = draft.mark();
     const feasible = tryBook(draft, command, startMs, parts) && !anyLater(draft, promisedBefore);
     draft.rollbackTo(mark);
-    if (feasible) return startMs;
+    if (feasible) return { startMs, tried: tries };
   }
-  return null;
+  return { startMs: null, tried: tries };
 }

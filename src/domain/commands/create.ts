@@ -115,13 +115,12 @@ function checkRequest(draft: Draft, command: CreateCommand, flavor: Flavor, dema
 function checkQuota(world: World, command: CreateCommand, demand: Demand): Handled | null {
   const quota = world.projects.get(command.projectId)?.quota;
   if (quota === undefined) return null;
-  const count = command.leaseIds.length;
-  const gpus = totalDevices(demand.devices) * count;
-  // A window is claimed at once and whole, so it must fit beside what is held.
+  // A window is claimed at once and whole, so it must fit beside what is held; others start one by one.
+  const together = command.window === null ? 1 : command.leaseIds.length;
+  const gpus = totalDevices(demand.devices) * together;
   const holding = command.window === null ? { gpus: 0, leases: 0 } : world.holding(command.projectId);
   if (quota.gpus !== null && holding.gpus + gpus > quota.gpus)
     return overQuota('GPUs', quota.gpus, holding.gpus, gpus);
-  const together = command.window === null ? 1 : count;
   if (quota.leases !== null && holding.leases + together > quota.leases)
     return overQuota('leases', quota.leases, holding.leases, together);
   return null;
@@ -138,7 +137,10 @@ function overQuota(what: string, limit: number, inUse: number, wanted: number): 
 }
 
 function everFits(world: World, demand: Demand): boolean {
-  if (demand.hostId !== null) return true;
+  if (demand.hostId !== null) {
+    const row = world.hosts.get(demand.hostId);
+    return row !== undefined && fits(row.empty, demand);
+  }
   const pool = world.pools.get(demand.providerId);
   for (const capacity of pool?.capacities.values() ?? []) if (fits(capacity.free, demand)) return true;
   return false;

@@ -6,6 +6,7 @@ import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
 import { schedule } from '../scheduler/pass.ts';
 import { DONE, type Handled } from './handled.ts';
+import { timeInPast } from './refusals.ts';
 
 /** From then on nothing lands there; those who hold something there past its beginning are told. */
 export function drainHost(
@@ -15,11 +16,13 @@ export function drainHost(
   const { world, nowMs } = draft;
   const row = world.hosts.get(command.hostId);
   if (row === undefined) return unknownHost(command.hostId);
-  if (command.untilMs !== null && command.untilMs <= Math.max(nowMs, command.fromMs)) {
+  if (command.untilMs !== null && command.untilMs <= nowMs)
+    return timeInPast('until', command.untilMs, nowMs, 'Give a future time, or leave it out.');
+  if (command.untilMs !== null && command.untilMs <= command.fromMs) {
     return refuse(
       'invalid',
       'The drain would end before it begins.',
-      'Give an --until after --from and after now, or leave it out.',
+      'Give an --until after --from, or leave it out.',
       'until',
     );
   }

@@ -12,7 +12,7 @@ import { freeWith, type HostRow } from '../scheduler/host-row.ts';
 import { schedule } from '../scheduler/pass.ts';
 import { anyLater, PROTECTED_DEPTH } from './book.ts';
 import { DONE, type Handled } from './handled.ts';
-import { noSuchLease, wrongState } from './refusals.ts';
+import { noSuchLease, timeInPast, wrongState } from './refusals.ts';
 
 /** Ends that are tried for the offer in a refusal; each costs a forecast. */
 const ENDS_TRIED_MAX = 16;
@@ -27,12 +27,7 @@ export function extendLease(
   if (lease.state.kind !== 'active') return wrongState(lease, 'extended', ['active']);
   const { state } = lease;
   if (command.expiresAtMs <= nowMs) {
-    return refuse(
-      'invalid',
-      `The end ${formatTime(command.expiresAtMs)} is in the past.`,
-      'Give a future time, or return the lease.',
-      'until',
-    );
+    return timeInPast('expires_at', command.expiresAtMs, nowMs, 'Give a future time, or return the lease.');
   }
   const furthestMs = nowMs + world.settings.leaseDurationMsMax;
   if (command.expiresAtMs > furthestMs) {
@@ -50,7 +45,7 @@ export function extendLease(
   }
   const row = world.hosts.get(state.claim.hostId);
   const before =
-    row === undefined || !isWaitedFor(world, row)
+    row === undefined || !isWaitedFor(world, row, PROTECTED_DEPTH)
       ? new Map<Lease['id'], number>()
       : forecast(world, nowMs, PROTECTED_DEPTH);
   const mark = draft.mark();
@@ -71,7 +66,11 @@ export function extendLease(
     return DONE;
   }
   const conflict = windowConflict(draft, lease.id);
-  if (conflict === null && !anyLater(draft, before)) return DONE;
+  if (conflict === null && !anyLater(draft, before)) {
+    // The head of the queue may have been promised this host, and now starts as early on another.
+    schedule(draft);
+    return DONE;
+  }
   draft.rollbackTo(mark);
   return refuseExtension(draft, lease, previousEndMs, conflict, before);
 }
@@ -80,7 +79,9 @@ function extension(draft: Draft, expiresAtMs: number): Extract<LeaseEvent, { rea
   return { type: 'extend', expiresAtMs, endEstimateMs: draft.world.settings.endEstimateMs };
 }
 
-/** What else is planned on the host in the time that the lease would now take; null: nothing that it disturbs. */
+/**
+ * What else is planned on the host in the time that the lease would now take; null: nothing that it disturbs.
+ */
 function windowConflict(draft: Draft, leaseId: Lease['id']): { readonly what: string } | null {
   const lease = draft.world.leases.get(leaseId);
   if (lease?.state.kind !== 'active') return null;
@@ -97,7 +98,9 @@ function windowConflict(draft: Draft, leaseId: Lease['id']): { readonly what: st
   return null;
 }
 
-/** True when the claims that are expected on the host at that time exceed it, or two of them want one card. */
+/**
+ * True when the claims that are expected on the host at that time exceed it, or two of them want one card.
+ */
 function overdrawn(row: HostRow, atMs: number): boolean {
   const seen = new Set<string>();
   let twice = false;
@@ -133,7 +136,9 @@ function refuseExtension(
   });
 }
 
-/** The latest end that is in nobody's way, as far as it is looked for: ends just before something else begins. */
+/**
+ * The latest end that is in nobody's way, as far as it is looked for: ends just before something else begins.
+ */
 function furthestEnd(
   draft: Draft,
   lease: Lease,

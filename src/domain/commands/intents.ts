@@ -20,7 +20,10 @@ export function openIntent(
   return DONE;
 }
 
-/** Records what the call made, or why it failed; also after the lease has changed meanwhile: facts are never stale. */
+/**
+ * Records what the call made, or why it failed; also after the lease has changed meanwhile: facts are never
+ * stale.
+ */
 export function closeIntent(
   draft: Draft,
   command: Extract<SystemCommand, { readonly type: 'intent.done' }>,

@@ -1,17 +1,23 @@
-/** What an owner does with a lease: give it back, shelve it, fetch it from the shelf; and adoption by an administrator. */
+/**
+ * What an owner does with a lease: give it back, shelve it, fetch it from the shelf; and adoption by an
+ * administrator.
+ */
 import type { LeaseId } from '../../base/ids.ts';
 import { formatDuration, formatTime } from '../../base/units.ts';
 import type { UserCommand } from '../command.ts';
 import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
 import type { Claim } from '../model/claim.ts';
+import type { Flavor } from '../model/flavor.ts';
 import type { Lease } from '../model/lease.ts';
-import { totalDevices } from '../scheduler/free.ts';
+import { fits, totalDevices } from '../scheduler/free.ts';
 import { pickDevices, type HostRow } from '../scheduler/host-row.ts';
 import { schedule, scheduleNewcomer } from '../scheduler/pass.ts';
 import { demandOf } from './request.ts';
 import { DONE, type Handled } from './handled.ts';
 import { noSuchLease, wrongState } from './refusals.ts';
+
+type AdoptCommand = Extract<UserCommand, { readonly type: 'lease.adopt' }>;
 
 export function releaseLease(draft: Draft, leaseId: LeaseId): Handled {
   const lease = draft.world.leases.get(leaseId);
@@ -80,41 +86,17 @@ export function unshelveLease(
   return DONE;
 }
 
-/** Takes a machine that carries a Berth tag, or that somebody started outside, into the books as an active lease. */
-export function adoptLease(
-  draft: Draft,
-  command: Extract<UserCommand, { readonly type: 'lease.adopt' }>,
-): Handled {
+/**
+ * Takes a machine that carries a Berth tag, or that somebody started outside, into the books as an active
+ * lease.
+ */
+export function adoptLease(draft: Draft, command: AdoptCommand): Handled {
   const { world, nowMs } = draft;
-  const flavor = world.flavors.get(command.flavorId);
-  if (flavor === undefined)
-    return refuse(
-      'flavor_unknown',
-      `There is no flavor '${command.flavorId}'.`,
-      'See `berth flavor list`.',
-      'flavor_id',
-    );
-  const row = world.hosts.get(command.hostId);
-  if (row === undefined)
-    return refuse(
-      'host_unknown',
-      `There is no host '${command.hostId}'.`,
-      'See `berth host list`.',
-      'host_id',
-    );
-  const holder = [...world.leases.values()].find(
-    (lease) => lease.id === command.leaseId || lease.refs.serverId === command.refs.serverId,
-  );
-  if (holder !== undefined)
-    return refuse(
-      'already_exists',
-      `It belongs to lease ${holder.id} already.`,
-      'Nothing to do.',
-      'server_id',
-      { lease: holder.id },
-    );
-  const expiresAtMs = nowMs + command.durationMs;
+  const found = whatIsAdopted(draft, command);
+  if (found.kind === 'refused') return found;
+  const { flavor, row } = found;
   const demand = demandOf(flavor, null);
+  const expiresAtMs = nowMs + command.durationMs;
   const untilMs = expiresAtMs + world.settings.endEstimateMs;
   const lease: Lease = {
     id: command.leaseId,
@@ -154,6 +136,50 @@ export function adoptLease(
     gpus: totalDevices(demand.devices),
   });
   return { kind: 'reply', reply: { kind: 'leases', leaseIds: [lease.id] } };
+}
+
+/** The flavor and the host of a machine that is to be adopted, or why it cannot be. */
+function whatIsAdopted(
+  draft: Draft,
+  command: AdoptCommand,
+): { readonly kind: 'found'; readonly flavor: Flavor; readonly row: HostRow } | ReturnType<typeof refuse> {
+  const { world } = draft;
+  const flavor = world.flavors.get(command.flavorId);
+  if (flavor === undefined)
+    return refuse(
+      'flavor_unknown',
+      `There is no flavor '${command.flavorId}'.`,
+      'See `berth flavor list`.',
+      'flavor_id',
+    );
+  const row = world.hosts.get(command.hostId);
+  if (row === undefined)
+    return refuse(
+      'host_unknown',
+      `There is no host '${command.hostId}'.`,
+      'See `berth host list`.',
+      'host_id',
+    );
+  const holder = [...world.leases.values()].find(
+    (lease) => lease.id === command.leaseId || lease.refs.serverId === command.refs.serverId,
+  );
+  if (holder !== undefined)
+    return refuse(
+      'already_exists',
+      `It belongs to lease ${holder.id} already.`,
+      'Nothing to do.',
+      'server_id',
+      { lease: holder.id },
+    );
+  if (row.host.claimKind === 'unit' && !fits(row.free, flavor)) {
+    return refuse(
+      'no_capacity',
+      `Host ${row.host.name} has no unused cards for flavor ${flavor.name}: they are not this machine's.`,
+      'Check the flavor and the host, or end the lease that has the cards.',
+      'host_id',
+    );
+  }
+  return { kind: 'found', flavor, row };
 }
 
 /** The claim of something that is there already: a fact, not a grant. */

@@ -53,32 +53,28 @@ export function startFailed(draft: Draft, lease: Lease, failure: StepFailure): H
   assert(claim !== null && lease.state.kind === 'starting', 'a start that fails was under way');
   const setback = { atMs: nowMs, code: failure.code, message: failure.message, hostId: claim.hostId };
   draft.lease(lease.id, { type: 'setback', setback }, null);
-  if (failure.code === 'unshelve_refused') {
-    draft.lease(lease.id, { type: 'offloaded' }, 'lease.unshelve_refused', failure.message);
-    schedule(draft);
-    return DONE;
-  }
   const tries =
     lease.setbacks.filter((past) => past.hostId !== null || past.code === failure.code).length + 1;
+  const about = { code: failure.code, tries };
   if (failure.next === 'final' || tries >= START_TRIES_MAX) {
-    draft.lease(lease.id, { type: 'fail', cause: failure.message }, 'lease.start_failed', failure.message, {
-      code: failure.code,
-      tries,
-    });
+    const event = { type: 'fail', cause: failure.message } as const;
+    draft.lease(lease.id, event, 'lease.start_failed', failure.message, about);
+  } else if (failure.code === 'unshelve_refused') {
+    // Nothing was started, so nothing has to be taken away.
+    draft.lease(lease.id, { type: 'offloaded' }, 'lease.unshelve_refused', failure.message, about);
   } else if (failure.next === 'other_host') {
-    draft.lease(lease.id, { type: 'retryElsewhere' }, 'lease.start_retried', failure.message, {
-      code: failure.code,
-      tries,
-    });
+    draft.lease(lease.id, { type: 'retryElsewhere' }, 'lease.start_retried', failure.message, about);
   }
   schedule(draft);
   return DONE;
 }
 
 export function leaseShelved(draft: Draft, leaseId: LeaseId): Handled {
-  const state = draft.world.leases.get(leaseId)?.state.kind;
-  if (state !== 'shelving') return stale();
-  draft.lease(leaseId, { type: 'offloaded' }, 'lease.shelved');
+  const lease = draft.world.leases.get(leaseId);
+  if (lease?.state.kind !== 'shelving') return stale();
+  const again = lease.state.again !== null;
+  const reason = again ? 'it is back on the shelf, and waits again' : null;
+  draft.lease(leaseId, { type: 'offloaded' }, again ? 'lease.requeued' : 'lease.shelved', reason);
   schedule(draft);
   return DONE;
 }
@@ -109,7 +105,10 @@ export function leaseLost(draft: Draft, command: Reported<'lease.lost'>): Handle
   return tookPlace(lost);
 }
 
-/** Nova chose another host than was booked, or confirms it: the books follow what is, even past a host's capacity. */
+/**
+ * Nova chose another host than was booked, or confirms it: the books follow what is, even past a host's
+ * capacity.
+ */
 export function leaseLocated(draft: Draft, command: Reported<'lease.located'>): Handled {
   const { world } = draft;
   const lease = world.leases.get(command.leaseId);
@@ -133,8 +132,8 @@ export function leaseLocated(draft: Draft, command: Reported<'lease.located'>): 
 }
 
 /**
- * Nova has put a server where another, not yet seen one was booked: that one must then be where the first was booked,
- * or else the vacated place would be given away a second time. Only provisional claims are moved.
+ * Nova has put a server where another, not yet seen one was booked: that one must then be where the first
+ * was booked, or else the vacated place would be given away a second time. Only provisional claims are moved.
  */
 function makeRoom(draft: Draft, row: HostRow, vacatedHostId: HostId): void {
   const { world } = draft;

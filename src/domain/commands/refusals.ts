@@ -1,4 +1,5 @@
 /** Refusals that several commands share. */
+import { formatTime } from '../../base/units.ts';
 import { refuse } from '../decision.ts';
 import type { Lease, LeaseStateKind } from '../model/lease.ts';
 
@@ -22,4 +23,14 @@ export function wrongState(
     null,
     { state: lease.state.kind, needed },
   );
+}
+
+export function timeInPast(
+  field: string,
+  timeMs: number,
+  nowMs: number,
+  fix: string,
+): ReturnType<typeof refuse> {
+  const message = `'${field}' is ${formatTime(timeMs)}, which is not after now (${formatTime(nowMs)}).`;
+  return refuse('time_in_past', message, fix, field);
 }

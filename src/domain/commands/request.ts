@@ -4,7 +4,7 @@ import { nearest } from '../../base/nearest.ts';
 import type { UserCommand, Wanted } from '../command.ts';
 import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
-import type { Flavor } from '../model/flavor.ts';
+import { flavorsMeant, type Flavor } from '../model/flavor.ts';
 import { NO_REFS, type Demand, type Lease, type LeaseState } from '../model/lease.ts';
 import { countsKey, countOf, totalDevices } from '../scheduler/free.ts';
 import type { World } from '../world.ts';
@@ -51,14 +51,21 @@ export function demandOf(flavor: Flavor, hostId: HostId | null): Demand {
   return { providerId: flavor.providerId, resources: flavor.resources, devices: flavor.devices, hostId, key };
 }
 
-/** The flavor that was named (by id, else by name), or the smallest that has all that is required. */
+/**
+ * The flavor that was named (by its id, its provider's id, or its name), or the smallest that has all that
+ * is required.
+ */
 export function resolveWanted(
   world: World,
   wanted: Wanted,
 ): { readonly kind: 'flavor'; readonly flavor: Flavor } | ReturnType<typeof refuse> {
   if (wanted.kind === 'flavor') {
-    const flavor = world.flavors.get(wanted.flavor) ?? flavorByName(world, wanted.flavor);
-    if (flavor !== null) return { kind: 'flavor', flavor };
+    const [flavor, ...others] = flavorsMeant(world.flavors, wanted.flavor);
+    if (flavor !== undefined) {
+      return others.length === 0
+        ? { kind: 'flavor', flavor }
+        : ambiguousFlavor(wanted.flavor, [flavor, ...others]);
+    }
     if (world.flavors.size === 0) {
       return refuse(
         'flavor_unknown',
@@ -89,9 +96,16 @@ export function resolveWanted(
   );
 }
 
-function flavorByName(world: World, name: string): Flavor | null {
-  for (const flavor of world.flavors.values()) if (flavor.name === name) return flavor;
-  return null;
+/** A text that several providers have a flavor for: the ids tell them apart. */
+export function ambiguousFlavor(text: string, meant: readonly Flavor[]): ReturnType<typeof refuse> {
+  const ids = meant.map(({ id }) => id);
+  return refuse(
+    'invalid',
+    `Several clouds have a flavor '${text}': ${meant.map(({ providerId }) => providerId).join(', ')}.`,
+    `Give the id of the one that you mean: ${ids.join(' or ')}.`,
+    'flavor',
+    { known: ids },
+  );
 }
 
 function hasAll(flavor: Flavor, wanted: Extract<Wanted, { readonly kind: 'requirements' }>): boolean {

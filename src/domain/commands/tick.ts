@@ -5,24 +5,50 @@ import { forgivenAt, nextWarningAt, type DueKey } from '../due.ts';
 import type { Draft } from '../draft.ts';
 import type { Lease } from '../model/lease.ts';
 import { findHost, windowFor } from '../scheduler/place.ts';
-import { grant, promise, schedule, startsPaused } from '../scheduler/pass.ts';
+import { grant, schedule, startsPaused } from '../scheduler/pass.ts';
 import type { Handled } from './handled.ts';
 import { undrainHost } from './drain.ts';
 import { startFailed } from './provider.ts';
 
-/** Due entries handled by one tick: keeps a transaction short; the engine ticks again while there are more. */
+/**
+ * Due entries handled by one tick: keeps a transaction short; the engine ticks again while there are more.
+ */
 const DUE_PER_TICK_MAX = 128;
 
 /** Answers whether more is due that could be handled now. */
 export function tick(draft: Draft): Handled {
   const { world, nowMs } = draft;
-  const due = world.due.dueBy(nowMs, DUE_PER_TICK_MAX);
+  const due = world.due.dueBy(nowMs, DUE_PER_TICK_MAX, (key) => !isHeldBack(draft, key));
   let handled = 0;
   for (const key of due) if (handleDue(draft, key)) handled += 1;
   if (handled > 0) schedule(draft);
   const next = world.due.nextMs();
   const more = handled > 0 && next !== null && next <= nowMs;
   return { kind: 'reply', reply: { kind: 'more', more } };
+}
+
+/** Due, but it has to wait: the service is frozen or only observes, or its clock is in doubt. */
+function isHeldBack(draft: Draft, key: DueKey): boolean {
+  const { world, nowMs } = draft;
+  const lease = key.startsWith('lease:')
+    ? world.leases.get(key.slice('lease:'.length) as LeaseId)
+    : undefined;
+  if (lease === undefined) return false;
+  const { freeze, clockDoubt, mode } = world.control;
+  const paused = freeze !== null || mode.kind === 'observe';
+  switch (lease.state.kind) {
+    case 'reserved':
+    case 'starting':
+      return paused;
+    case 'active':
+      return lease.state.expiresAtMs <= nowMs && (paused || clockDoubt !== null);
+    case 'queued':
+    case 'shelving':
+    case 'shelved':
+    case 'ending':
+    case 'ended':
+      return false;
+  }
 }
 
 function handleDue(draft: Draft, key: DueKey): boolean {
@@ -104,7 +130,10 @@ function activeDue(
   return draft.lease(lease.id, { type: 'expire' }, 'lease.expired', null, { late_ms: lateMs });
 }
 
-/** A reserved window has come: first on its own host, else anywhere, else first in the queue with the reason told. */
+/**
+ * A reserved window has come: first on its own host, else anywhere, else first in the queue with the reason
+ * told.
+ */
 function beginWindow(draft: Draft, lease: Lease): boolean {
   const { world, nowMs } = draft;
   if (lease.state.kind !== 'reserved') return false;
@@ -138,6 +167,5 @@ function beginWindow(draft: Draft, lease: Lease): boolean {
     reason: `${why}; it starts as soon as something is free, before everybody else`,
     data: {},
   });
-  promise(draft, queued, 'a reserved window goes first');
   return true;
 }

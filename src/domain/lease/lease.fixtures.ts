@@ -14,6 +14,7 @@ import type { LeaseEvent, LeaseEventType } from './machine.ts';
 export const BEGAN_MS = Date.UTC(2026, 10, 21, 12, 0, 0);
 export const NOW_MS = BEGAN_MS + 10 * MINUTE_MS;
 export const DURATION_MS = HOUR_MS;
+export const WAIT_UNTIL_MS = BEGAN_MS + HOUR_MS;
 export const END_ESTIMATE_MS = 2 * MINUTE_MS;
 
 /** Two cards, so that device time and time differ. */
@@ -39,7 +40,7 @@ const STATES: { readonly [K in LeaseStateKind]: StateOf<K> } = {
     kind: 'queued',
     sinceMs: BEGAN_MS,
     queueSeq: 7,
-    waitUntilMs: BEGAN_MS + HOUR_MS,
+    waitUntilMs: WAIT_UNTIL_MS,
     promise: { hostId: asId('h1'), startMs: NOW_MS },
     comeback: false,
   },
@@ -47,6 +48,7 @@ const STATES: { readonly [K in LeaseStateKind]: StateOf<K> } = {
     kind: 'starting',
     sinceMs: BEGAN_MS,
     queueSeq: 7,
+    waitUntilMs: WAIT_UNTIL_MS,
     claim: CLAIM,
     deadlineMs: BEGAN_MS + HOUR_MS,
     comeback: false,
@@ -60,7 +62,7 @@ const STATES: { readonly [K in LeaseStateKind]: StateOf<K> } = {
     connection: { host: '192.0.2.7', port: 22, user: 'ubuntu' },
     warnedMs: null,
   },
-  shelving: { kind: 'shelving', sinceMs: BEGAN_MS, claim: CLAIM, reason: 'asked' },
+  shelving: { kind: 'shelving', sinceMs: BEGAN_MS, claim: CLAIM, reason: 'asked', again: null },
   shelved: { kind: 'shelved', sinceMs: BEGAN_MS },
   ending: {
     kind: 'ending',

@@ -13,6 +13,7 @@ import {
   OTHER_CLAIM,
   SERVER_REFS,
   STATE_KINDS,
+  WAIT_UNTIL_MS,
 } from './lease.fixtures.ts';
 import { step, type LeaseEvent } from './machine.ts';
 import { TRANSITIONS } from './transitions.fixtures.ts';
@@ -118,7 +119,7 @@ describe('what exists outside', () => {
 });
 
 describe('the start', () => {
-  test('keeps the place in the queue through grant, failure and return', () => {
+  test('keeps the place in the queue, and the limit, through grant, failure and return', () => {
     const started = after(leaseIn('queued'), EVENTS.grant);
     expect(started.state).toMatchObject({
       kind: 'starting',
@@ -130,13 +131,13 @@ describe('the start', () => {
     expect(cleared.state).toMatchObject({
       kind: 'ending',
       claim: CLAIM,
-      then: { kind: 'requeue', queueSeq: 7 },
+      then: { kind: 'requeue', queueSeq: 7, waitUntilMs: WAIT_UNTIL_MS },
     });
     expect(after(cleared, EVENTS.gone).state).toEqual({
       kind: 'queued',
       sinceMs: NOW_MS,
       queueSeq: 7,
-      waitUntilMs: null,
+      waitUntilMs: WAIT_UNTIL_MS,
       promise: null,
       comeback: false,
     });
@@ -144,7 +145,7 @@ describe('the start', () => {
 
   test('a vanished server of a start is a failed try, not the end', () => {
     expect(after(leaseIn('starting'), EVENTS.lost).state).toMatchObject({
-      then: { kind: 'requeue', queueSeq: 7 },
+      then: { kind: 'requeue', queueSeq: 7, waitUntilMs: WAIT_UNTIL_MS },
     });
   });
 
@@ -165,7 +166,7 @@ describe('the start', () => {
 });
 
 describe('while the remains of a failed try are cleared', () => {
-  const clearing = leaseWith('ending', { then: { kind: 'requeue', queueSeq: 7 } });
+  const clearing = leaseWith('ending', { then: { kind: 'requeue', queueSeq: 7, waitUntilMs: null } });
 
   test.each([
     ['release', EVENTS.release, 'cancelled', null],
@@ -197,17 +198,28 @@ describe('a lease that comes back from the shelf', () => {
     expect(after(waiting, EVENTS.waitedOut).state).toEqual({ kind: 'shelved', sinceMs: NOW_MS });
   });
 
-  test.each([EVENTS.retryElsewhere, EVENTS.fail])(
-    'is shelved again when its start fails ($type)',
-    (event) => {
-      expect(after(starting, event).state).toEqual({
-        kind: 'shelving',
-        sinceMs: NOW_MS,
-        claim: CLAIM,
-        reason: 'asked',
-      });
-    },
-  );
+  test('is shelved again when a try fails, and then waits in its old place', () => {
+    const shelving = after(starting, EVENTS.retryElsewhere);
+    const again = { queueSeq: 7, waitUntilMs: WAIT_UNTIL_MS };
+    expect(shelving.state).toEqual({
+      kind: 'shelving',
+      sinceMs: NOW_MS,
+      claim: CLAIM,
+      reason: 'start_failed',
+      again,
+    });
+    expect(after(shelving, EVENTS.offloaded).state).toMatchObject({
+      kind: 'queued',
+      comeback: true,
+      ...again,
+    });
+  });
+
+  test('stays on the shelf when no try will succeed', () => {
+    const shelving = after(starting, EVENTS.fail);
+    expect(shelving.state).toMatchObject({ kind: 'shelving', reason: 'start_failed', again: null });
+    expect(after(shelving, EVENTS.offloaded).state).toMatchObject({ kind: 'shelved' });
+  });
 
   test('waits on in its old place when the cloud puts it back without a word', () => {
     expect(after(starting, EVENTS.offloaded).state).toMatchObject({

@@ -1,6 +1,7 @@
 /**
- * The life of a lease as a pure function: state × event → next lease, or null where the event means nothing in that
- * state. No capacity, no quota, no queue here: who calls it has decided those. Specification: SPEC.md beside this file.
+ * The life of a lease as a pure function: state × event → next lease, or null where the event means nothing
+ * in that state. No capacity, no quota, no queue here: who calls it has decided those. Specification: SPEC.md
+ * beside this file.
  */
 import { unreachable } from '../../base/assert.ts';
 import type { Claim } from '../model/claim.ts';
@@ -11,6 +12,7 @@ import {
   type EndReason,
   type Lease,
   type LeaseState,
+  type PlaceInQueue,
   type ProviderRefs,
   type Setback,
   type StartProgress,
@@ -107,7 +109,10 @@ function nextState(lease: Lease, event: LeaseEvent, nowMs: number): LeaseState |
     case 'active':
       return fromActive(lease, state, event, nowMs);
     case 'shelving':
-      if (event.type === 'offloaded') return { kind: 'shelved', sinceMs: nowMs };
+      if (event.type === 'offloaded') {
+        if (state.again === null) return { kind: 'shelved', sinceMs: nowMs };
+        return queued(nowMs, state.again.queueSeq, state.again.waitUntilMs, true);
+      }
       if (event.type === 'release') return ending(nowMs, state.claim, 'released', null);
       if (event.type === 'lost') return ending(nowMs, state.claim, event.reason, event.cause);
       if (event.type === 'relocate') return { ...state, claim: event.claim };
@@ -140,6 +145,7 @@ function fromQueued(
         kind: 'starting',
         sinceMs: nowMs,
         queueSeq: state.queueSeq,
+        waitUntilMs: state.waitUntilMs,
         claim: event.claim,
         deadlineMs: event.deadlineMs,
         comeback: state.comeback,
@@ -178,29 +184,19 @@ function fromStarting(state: StateOf<'starting'>, event: LeaseEvent, nowMs: numb
       };
     case 'retryElsewhere':
       // A machine that was to come back from the shelf is never deleted for a failed try: its disk is on it.
-      if (state.comeback) return { kind: 'shelving', sinceMs: nowMs, claim: state.claim, reason: 'asked' };
-      return {
-        kind: 'ending',
-        sinceMs: nowMs,
-        claim: state.claim,
-        then: { kind: 'requeue', queueSeq: state.queueSeq },
-      };
+      if (state.comeback) return backToShelf(nowMs, state.claim, placeOf(state));
+      return requeue(nowMs, state);
     case 'fail':
-      if (state.comeback) return { kind: 'shelving', sinceMs: nowMs, claim: state.claim, reason: 'asked' };
+      if (state.comeback) return backToShelf(nowMs, state.claim, null);
       return ending(nowMs, state.claim, 'failed', event.cause);
     case 'offloaded':
       // Nova accepted the unshelve and then put it back without a word: it waits on with its old place.
-      return state.comeback ? queued(nowMs, state.queueSeq, null, true) : null;
+      return state.comeback ? queued(nowMs, state.queueSeq, state.waitUntilMs, true) : null;
     case 'release':
       return ending(nowMs, state.claim, 'released', null);
     case 'lost':
       if (state.comeback) return ending(nowMs, state.claim, event.reason, event.cause);
-      return {
-        kind: 'ending',
-        sinceMs: nowMs,
-        claim: state.claim,
-        then: { kind: 'requeue', queueSeq: state.queueSeq },
-      };
+      return requeue(nowMs, state);
     case 'relocate':
       return { ...state, claim: event.claim };
     default:
@@ -229,10 +225,10 @@ function fromActive(
       // Without a server there is no disk to keep: declared hosts are just handed back.
       if (lease.request.atEnd === 'delete' || lease.refs.serverId === null)
         return ending(nowMs, state.claim, 'expired', null);
-      return { kind: 'shelving', sinceMs: nowMs, claim: state.claim, reason: 'expired' };
+      return { kind: 'shelving', sinceMs: nowMs, claim: state.claim, reason: 'expired', again: null };
     case 'shelve':
       if (lease.refs.serverId === null) return null;
-      return { kind: 'shelving', sinceMs: nowMs, claim: state.claim, reason: 'asked' };
+      return { kind: 'shelving', sinceMs: nowMs, claim: state.claim, reason: 'asked', again: null };
     case 'release':
       return ending(nowMs, state.claim, 'released', null);
     case 'lost':
@@ -247,7 +243,8 @@ function fromActive(
 function fromEnding(state: StateOf<'ending'>, event: LeaseEvent, nowMs: number): LeaseState | null {
   switch (event.type) {
     case 'gone':
-      if (state.then.kind === 'requeue') return queued(nowMs, state.then.queueSeq, null, false);
+      if (state.then.kind === 'requeue')
+        return queued(nowMs, state.then.queueSeq, state.then.waitUntilMs, false);
       return ended(nowMs, state.then.reason, state.then.cause);
     case 'release':
       // Somebody gave up while the remains of a failed try are cleared: it ends instead of queueing again.
@@ -328,6 +325,19 @@ function ending(nowMs: number, claim: Claim | null, reason: EndReason, cause: st
 /** The end of a lease that holds nothing: at once, or when what is left of it outside is cleared away. */
 function over(lease: Lease, nowMs: number, reason: EndReason, cause: string | null): LeaseState {
   return hasRemains(lease.refs) ? ending(nowMs, null, reason, cause) : ended(nowMs, reason, cause);
+}
+
+/** Takes away what a failed try left; then it waits again with its old place and its old limit. */
+function requeue(nowMs: number, state: StateOf<'starting'>): LeaseState {
+  return { kind: 'ending', sinceMs: nowMs, claim: state.claim, then: { kind: 'requeue', ...placeOf(state) } };
+}
+
+function backToShelf(nowMs: number, claim: Claim, again: PlaceInQueue | null): LeaseState {
+  return { kind: 'shelving', sinceMs: nowMs, claim, reason: 'start_failed', again };
+}
+
+function placeOf({ queueSeq, waitUntilMs }: StateOf<'starting'>): PlaceInQueue {
+  return { queueSeq, waitUntilMs };
 }
 
 function ended(nowMs: number, reason: EndReason, cause: string | null): LeaseState {

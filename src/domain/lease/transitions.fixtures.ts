@@ -2,9 +2,9 @@ import type { LeaseStateKind } from '../model/lease.ts';
 import type { LeaseEventType } from './machine.ts';
 
 /**
- * Where each event leads from each state; null: it means nothing there. The leases are those of `leaseIn`: not on
- * their way back from the shelf, and to be shelved at their end. SPEC.md has the same table (spec.test.ts compares
- * them). A state or an event without its cells does not compile.
+ * Where each event leads from each state; null: it means nothing there. The leases are those of `leaseIn`:
+ * not on their way back from the shelf, and to be shelved at their end. SPEC.md has the same table
+ * (spec.test.ts compares them). A state or an event without its cells does not compile.
  */
 export const TRANSITIONS: Readonly<
   Record<LeaseEventType, Readonly<Record<LeaseStateKind, LeaseStateKind | null>>>

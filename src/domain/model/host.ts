@@ -10,8 +10,8 @@ export interface Resources {
 export const NO_RESOURCES: Resources = { vcpus: 0, memoryMiB: 0, diskGiB: 0 };
 
 /**
- * A kind of accelerator that can stand in for another of its kind: the PCI alias or resource class on OpenStack
- * (`V100`), the model elsewhere (`rtx2080`).
+ * A kind of accelerator that can stand in for another of its kind: the PCI alias or resource class on
+ * OpenStack (`V100`), the model elsewhere (`rtx2080`).
  */
 export type DeviceClass = string;
 

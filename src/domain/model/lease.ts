@@ -13,7 +13,10 @@ import type { DeviceCounts, Resources } from './host.ts';
 /** What happens at the end: keep the root disk (shelve) or delete. */
 export type AtEnd = 'shelve' | 'delete';
 
-/** What a lease asks of the capacity; copied from the flavor when asked, so that a later change of the flavor cannot alter it. */
+/**
+ * What a lease asks of the capacity; copied from the flavor when asked, so that a later change of the
+ * flavor cannot alter it.
+ */
 export interface Demand {
   readonly providerId: ProviderId;
   readonly resources: Resources;
@@ -91,8 +94,8 @@ export interface Setback {
 }
 
 /**
- * Each state carries only its own fields. Transitions: `src/domain/lease/machine.ts`; the specification with its
- * numbered invariants: `src/domain/lease/SPEC.md`.
+ * Each state carries only its own fields. Transitions: `src/domain/lease/machine.ts`; the specification with
+ * its numbered invariants: `src/domain/lease/SPEC.md`.
  */
 export type LeaseState =
   /** A future window on a host is promised; becomes `starting` at `claim.fromMs`. */
@@ -101,7 +104,9 @@ export type LeaseState =
   | {
       readonly kind: 'queued';
       readonly sinceMs: number;
-      /** Order of arrival over all projects; a retry keeps it, so nobody loses the place through a bad host. */
+      /**
+       * Order of arrival over all projects; a retry keeps it, so nobody loses the place through a bad host.
+       */
       readonly queueSeq: number;
       readonly waitUntilMs: number | null;
       readonly promise: StartPromise | null;
@@ -113,6 +118,8 @@ export type LeaseState =
       readonly kind: 'starting';
       readonly sinceMs: number;
       readonly queueSeq: number;
+      /** Kept for the case that it has to wait again. */
+      readonly waitUntilMs: number | null;
       readonly claim: Claim;
       /** Past this, the start has failed. */
       readonly deadlineMs: number;
@@ -133,13 +140,18 @@ export type LeaseState =
       readonly kind: 'shelving';
       readonly sinceMs: number;
       readonly claim: Claim;
-      readonly reason: 'expired' | 'asked';
+      readonly reason: 'expired' | 'asked' | 'start_failed';
+      /**
+       * It was to come back and could not: it waits again as soon as it is on the shelf. null: it stays
+       * there.
+       */
+      readonly again: PlaceInQueue | null;
     }
   /** The disk is kept, no device is held. */
   | { readonly kind: 'shelved'; readonly sinceMs: number }
   /**
-   * Being taken away. `then` says where it goes once nothing is left outside: to its end, or back to the queue (a
-   * failed start whose remains must be gone before the next try).
+   * Being taken away. `then` says where it goes once nothing is left outside: to its end, or back to the
+   * queue (a failed start whose remains must be gone before the next try).
    */
   | {
       readonly kind: 'ending';
@@ -148,7 +160,7 @@ export type LeaseState =
       readonly claim: Claim | null;
       readonly then:
         | { readonly kind: 'end'; readonly reason: EndReason; readonly cause: string | null }
-        | { readonly kind: 'requeue'; readonly queueSeq: number };
+        | ({ readonly kind: 'requeue' } & PlaceInQueue);
     }
   | {
       readonly kind: 'ended';
@@ -156,6 +168,12 @@ export type LeaseState =
       readonly reason: EndReason;
       readonly cause: string | null;
     };
+
+/** What somebody who has to wait again keeps. */
+export interface PlaceInQueue {
+  readonly queueSeq: number;
+  readonly waitUntilMs: number | null;
+}
 
 export type LeaseStateKind = LeaseState['kind'];
 export type StartProgress = 'waiting' | 'network' | 'building' | 'address' | 'checking';

@@ -98,6 +98,8 @@ function planRunning(input: PlanInput): Plan {
     case 'BUILD':
       return wait('building', 'Nova is building the server');
     case 'ACTIVE':
+      if (keeper.taskState?.startsWith('shelving') === true)
+        return wait(null, 'somebody else is shelving it');
       return planAddress(input, comeback);
     case 'SHELVED':
     case 'SHELVED_OFFLOADED':

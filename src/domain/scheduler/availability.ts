@@ -13,8 +13,8 @@ export interface Availability {
 
 /**
  * Counting rule: per host the minimum over devices, vCPUs, memory and disk (deNBI/OpenstackGPUService,
- * `denbi/resources.py`, with allocation ratios in the capacity). Hosts that are disabled or down count for nothing;
- * a host in maintenance counts in the total and has nothing available.
+ * `denbi/resources.py`, with allocation ratios in the capacity). Hosts that are disabled or down count for
+ * nothing; a host in maintenance counts in the total and has nothing available.
  */
 export function availability(world: World, flavor: Flavor, nowMs: number): Availability {
   const pool = world.pools.get(flavor.providerId);

@@ -1,6 +1,6 @@
 /**
- * One host over time: does a window fit, and when is the earliest that does. Exact, and cheap because a host has few
- * claims; who calls it has chosen the host by an index first.
+ * One host over time: does a window fit? Exact, and cheap because a host has few claims; who calls it has
+ * chosen the host by an index first.
  */
 import type { Claim } from '../model/claim.ts';
 import { fits, type Need } from './free.ts';
@@ -20,8 +20,8 @@ export function drainTouches(row: HostRow, window: Window): boolean {
 }
 
 /**
- * Whether `need` fits on the host during the whole window. Held claims count until their expected release for a
- * window in the future, and at the present as long as they are held, late or not.
+ * Whether `need` fits on the host during the whole window. Held claims count until their expected release
+ * for a window in the future, and at the present as long as they are held, late or not.
  */
 export function fitsWindow(
   row: HostRow,
@@ -58,31 +58,6 @@ export function presentDuring(window: Window, nowMs: number): (entry: HostClaim)
   const atStart = presentAt(window.fromMs, nowMs);
   return (entry) =>
     atStart(entry) || (entry.claim.fromMs > window.fromMs && entry.claim.fromMs < window.untilMs);
-}
-
-/**
- * The earliest time from `nowMs` at which `need` fits for `durationMs`; Infinity if no known end makes room. An
- * overdue claim is expected back any moment.
- */
-export function earliestOn(
-  row: HostRow,
-  need: Need,
-  durationMs: number,
-  nowMs: number,
-  extra: readonly Claim[] = [],
-): number {
-  if (!isOpen(row.host)) return Number.POSITIVE_INFINITY;
-  if (fitsWindow(row, need, { fromMs: nowMs, untilMs: nowMs + durationMs }, nowMs, extra)) return nowMs;
-  const times: number[] = [];
-  for (const { claim } of row.claims.values()) times.push(Math.max(claim.untilMs, nowMs + 1));
-  for (const claim of extra) if (claim.untilMs > nowMs) times.push(claim.untilMs);
-  const drainEndMs = row.host.drain?.untilMs ?? null;
-  if (drainEndMs !== null && drainEndMs > nowMs) times.push(drainEndMs);
-  times.sort((a, b) => a - b);
-  for (const fromMs of times) {
-    if (fitsWindow(row, need, { fromMs, untilMs: fromMs + durationMs }, nowMs, extra)) return fromMs;
-  }
-  return Number.POSITIVE_INFINITY;
 }
 
 function fitsAt(row: HostRow, need: Need, atMs: number, nowMs: number, extra: readonly Claim[]): boolean {

@@ -40,7 +40,9 @@ function claimsAt(
     }));
 }
 
-/** The definition, moment by moment: a slot host must have room at each, a unit host the same cards at all. */
+/**
+ * The definition, moment by moment: a slot host must have room at each, a unit host the same cards at all.
+ */
 function fitsNaively(row: HostRow, demand: Demand, fromMs: number, untilMs: number, nowMs: number): boolean {
   const { host: machine } = row;
   if (machine.status.kind !== 'up' || drainTouches(row, { fromMs, untilMs })) return false;

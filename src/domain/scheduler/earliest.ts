@@ -1,10 +1,11 @@
 /**
- * For a demand that waits: on which host does it fit first? A tournament tree over the hosts of a pool holds, per
- * demand, the earliest time at which each host has room; a changed host costs O(claims + log hosts) when next asked,
- * the answer O(1). Times do not depend on now: room at present is 0, an overdue claim keeps its (past) time.
+ * For a demand that waits: on which host does it fit first? A tournament tree over the hosts of a pool
+ * holds, per demand, the earliest time at which each host has room; a changed host costs O(claims + log
+ * hosts) when next asked, the answer O(1). Times do not depend on now: room at present is 0, an overdue
+ * claim keeps its (past) time.
  */
 import type { Claim } from '../model/claim.ts';
-import { earliestOn } from './calendar.ts';
+import { earliestOn } from './earliest-on.ts';
 import { addCounts, addResources, fits, type Need } from './free.ts';
 import { freeWith, hasCalendar, isOpen, type HostRow } from './host-row.ts';
 
@@ -45,9 +46,9 @@ export class EarliestIndex {
   }
 
   /**
-   * The best host and time for `need` held for `durationMs`, given `extra` claims that are only imagined (by host;
-   * `touch` says when they come and go).
-   * Looks at no more hosts than have an earlier lower bound than the answer, and at most `visitsMax`.
+   * The best host and time for `need` held for `durationMs`, given `extra` claims that are only imagined
+   * (by host; `touch` says when they come and go). Looks at no more hosts than have an earlier lower bound
+   * than the answer, and at most `visitsMax`.
    */
   find(
     key: string,
@@ -61,7 +62,8 @@ export class EarliestIndex {
     let best: Earliest | null = null;
     let visits = 0;
     const open: number[] = [1];
-    // Best first through the tree: the open list is short (one path and its siblings), so a scan beats a heap.
+    // Best first through the tree: the open list is short (one path and its siblings), so a scan beats a
+    // heap.
     while (open.length > 0 && visits < visitsMax) {
       let at = 0;
       // Of equal ones the last, which is the deepest: many leases may end at the same time.
@@ -86,6 +88,26 @@ export class EarliestIndex {
       if (best === null || startMs < best.startMs) best = { row, startMs };
     }
     return best === null || best.startMs === Number.POSITIVE_INFINITY ? null : best;
+  }
+
+  /**
+   * Whether fewer than `limit` other hosts surely have room for `need`, however long, before this one has.
+   */
+  isAmongFirst(key: string, need: Need, row: HostRow, limit: number): boolean {
+    const tree = this.#tree(key, need, { nowMs: 0, extra: new Map() });
+    const ownMs = this.#time(tree, tree.size + row.index);
+    let earlier = 0;
+    const open: number[] = [1];
+    for (let node = open.pop(); node !== undefined && earlier < limit; node = open.pop()) {
+      if (this.#time(tree, node) >= ownMs) continue;
+      if (node < tree.size) {
+        open.push(2 * node + 1, 2 * node);
+        continue;
+      }
+      const other = this.#rows[node - tree.size];
+      if (other !== null && other !== undefined && !hasCalendar(other)) earlier += 1;
+    }
+    return earlier < limit;
   }
 
   #time(tree: Tree, node: number | undefined): number {
@@ -137,12 +159,17 @@ export class EarliestIndex {
   }
 }
 
-/** A tree's time as a start: room now, or an end that is still to come; an overdue one is expected any moment. */
+/**
+ * A tree's time as a start: room now, or an end that is still to come; an overdue one is expected any
+ * moment.
+ */
 function atEarliest(boundMs: number, nowMs: number): number {
   return boundMs === 0 ? nowMs : Math.max(boundMs, nowMs + 1);
 }
 
-/** 0: room now. Otherwise the expected release that first makes room, planned windows and drains left aside. */
+/**
+ * 0: room now. Otherwise the expected release that first makes room, planned windows and drains left aside.
+ */
 function lowerBound(row: HostRow, need: Need, { nowMs, extra }: View): number {
   if (!isOpen(row.host) || !fits(row.empty, need)) return Number.POSITIVE_INFINITY;
   const imagined = extra.get(row);

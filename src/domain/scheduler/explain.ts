@@ -1,18 +1,19 @@
 /**
- * Why not? The host-by-host list behind a decision, built on demand from the same predicates that decide (property
- * test: explain says possible exactly when decide grants).
+ * Why not? The host-by-host list behind a decision, built on demand from the same predicates that decide
+ * (property test: explain says possible exactly when decide grants).
  */
 import { formatTime } from '../../base/units.ts';
 import type { HostId, ProjectId } from '../../base/ids.ts';
 import type { WaitReason } from '../decision.ts';
 import type { Demand, Lease } from '../model/lease.ts';
 import type { World } from '../world.ts';
-import { drainTouches, earliestOn, fitsWindow, presentAt, presentDuring, type Window } from './calendar.ts';
+import { drainTouches, fitsWindow, presentAt, presentDuring, type Window } from './calendar.ts';
+import { earliestOn } from './earliest-on.ts';
 import { countOf, devicesFree, totalDevices, type Free } from './free.ts';
 import { deviceTotals, freeWith, type HostRow } from './host-row.ts';
-import { promisedLease, quotaBlocks } from './order.ts';
+import { promisedLeases } from './order.ts';
 import { avoidedHosts, claimOn, windowFor } from './place.ts';
-import { leavesPromise } from './promise-guard.ts';
+import { leavesPromises } from './promise-guard.ts';
 
 export interface Reason {
   readonly code: WaitReason;
@@ -73,7 +74,10 @@ export function explain(world: World, question: Question, nowMs: number): Verdic
   return { possible, reasons, earliestMs: Number.isFinite(earliestMs) ? earliestMs : null, hosts };
 }
 
-/** Why a host does not take the demand in the window; empty: it does. Its free room is looked at as `fitsWindow` does. */
+/**
+ * Why a host does not take the demand in the window; empty: it does. Its free room is looked at as
+ * `fitsWindow` does.
+ */
 function hostReasons(
   world: World,
   row: HostRow,
@@ -203,13 +207,19 @@ function delaysHead(
   window: Window,
   nowMs: number,
 ): Reason | null {
-  const head = promisedLease(world);
-  if (head === null || head.id === question.lease?.id || quotaBlocks(world, head)) return null;
-  if (leavesPromise(world, head, row, claimOn(row, question.demand, window, nowMs), nowMs)) return null;
-  const startMs = head.state.kind === 'queued' ? (head.state.promise?.startMs ?? nowMs) : nowMs;
+  const heads: Lease[] = [];
+  for (const head of promisedLeases(world)) {
+    if (head.id === question.lease?.id) break;
+    heads.push(head);
+  }
+  if (leavesPromises(world, heads, row, claimOn(row, question.demand, window, nowMs), nowMs)) return null;
+  const here = heads.find(
+    (head) => head.state.kind === 'queued' && head.state.promise?.hostId === row.host.id,
+  );
+  const startMs = here?.state.kind === 'queued' ? (here.state.promise?.startMs ?? nowMs) : nowMs;
   return {
     code: 'would_delay_head',
-    text: `it is promised to the first in the queue at ${formatTime(startMs)}, and this would still run then`,
+    text: `it is promised to somebody before you in the queue at ${formatTime(startMs)}, and this would still run then`,
   };
 }
 

@@ -1,11 +1,12 @@
 /**
- * When will each waiting request start? The queue is played forward in order on imagined claims: each entry gets the
- * earliest host that is free for its whole time, given those before it. For the head this is its promise; for the
- * others an estimate that gets better with each early return and worse only for reasons that are told.
+ * When will each waiting request start? The queue is played forward in order on imagined claims: each entry
+ * gets the earliest host that is free for its whole time, given those before it. For the head this is its
+ * promise; for the others an estimate that gets better with each early return and worse only for reasons
+ * that are told.
  */
 import type { LeaseId } from '../../base/ids.ts';
 import type { Claim } from '../model/claim.ts';
-import type { Lease } from '../model/lease.ts';
+import { SETBACKS_MAX, type Lease } from '../model/lease.ts';
 import type { World } from '../world.ts';
 import { fits } from './free.ts';
 import type { HostRow } from './host-row.ts';
@@ -13,7 +14,10 @@ import { queueOrder, quotaBlocks } from './order.ts';
 import { claimOn, windowFor } from './place.ts';
 import { earliestStart, expectAnew } from './start.ts';
 
-/** Entries that get a forecast; those further back are told their place only. Bounds the cost of one reading. */
+/**
+ * Entries that get a forecast; those further back are told their place only. Bounds the cost of one
+ * reading.
+ */
 export const FORECAST_DEPTH = 256;
 
 /** The expected start of each waiting lease, at most `depth` of them; missing: nothing known ends in time. */
@@ -34,12 +38,19 @@ export function forecast(
   return starts;
 }
 
-/** True if somebody waits for what this host has: else no change of its future moves anybody's start. */
-export function isWaitedFor(world: World, row: HostRow): boolean {
+/**
+ * False: surely none of the first `depth` who wait will be placed on this host, so that a later end of what
+ * lies there moves nobody's start. Each of them takes one host, and is kept off few.
+ */
+export function isWaitedFor(world: World, row: HostRow, depth: number = FORECAST_DEPTH): boolean {
+  const earliest = world.pools.get(row.host.providerId)?.earliest;
   for (const demandKey of world.queue.demandKeys()) {
     const any = world.queue.anyFor(demandKey);
     const demand = any === null ? undefined : world.leases.get(any.leaseId)?.request.demand;
-    if (demand?.providerId === row.host.providerId && fits(row.empty, demand)) return true;
+    if (demand?.providerId !== row.host.providerId || !fits(row.empty, demand)) continue;
+    if (demand.hostId === row.host.id) return true;
+    if (demand.hostId !== null) continue;
+    if (earliest?.isAmongFirst(demandKey, demand, row, depth + SETBACKS_MAX) === true) return true;
   }
   return false;
 }

@@ -112,7 +112,7 @@ describe('take', () => {
 const count = fc.nat(4);
 const group = fc.record({ V100: fc.nat(3), A100: fc.nat(2) }).filter(({ V100, A100 }) => V100 + A100 > 1);
 
-test('take strands the fewest cards, then uses the fewest singles, then the fewest groups, of all choices', () => {
+test('take strands the fewest cards, then uses the fewest singles, then the fewest groups', () => {
   fc.assert(
     fc.property(
       count,

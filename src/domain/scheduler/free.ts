@@ -2,7 +2,8 @@ import { NO_DEVICES, type DeviceClass, type DeviceCounts, type Resources } from 
 
 /**
  * What is left on a host, as far as it matters for who fits: two hosts with equal `Free` are interchangeable.
- * `groups` are the untouched IOMMU groups of more than one card; whoever takes a card of such a group takes the group.
+ * `groups` are the untouched IOMMU groups of more than one card; whoever takes a card of such a group takes
+ * the group.
  */
 export interface Free {
   readonly resources: Resources;
@@ -17,7 +18,10 @@ export interface Need {
   readonly devices: DeviceCounts;
 }
 
-/** Up to this many groups all subsets are tried (2^8 sums); above, largest first. Real hosts have at most 8 to 16 cards. */
+/**
+ * Up to this many groups all subsets are tried (2^8 sums); above, largest first. Real hosts have at most 8 to
+ * 16 cards.
+ */
 const EXACT_GROUPS_MAX = 8;
 
 export function countOf(counts: DeviceCounts, deviceClass: DeviceClass): number {
@@ -78,8 +82,8 @@ export interface Taken {
 }
 
 /**
- * Takes `need` (which must fit) such that the fewest cards are stranded in half-used groups; then such that the fewest
- * single cards go, which serve any need; then such that the fewest groups are touched.
+ * Takes `need` (which must fit) such that the fewest cards are stranded in half-used groups; then such that
+ * the fewest single cards go, which serve any need; then such that the fewest groups are touched.
  */
 export function take(free: Free, need: Need): Taken {
   const resources = addResources(free.resources, need.resources, -1);
@@ -109,7 +113,10 @@ export function take(free: Free, need: Need): Taken {
   };
 }
 
-/** How many leases with this need fit at once. A need for nothing is not limited by it; at most `MAX_SAFE_INTEGER`. */
+/**
+ * How many leases with this need fit at once. A need for nothing is not limited by it; at most
+ * `MAX_SAFE_INTEGER`.
+ */
 export function instances(free: Free, need: Need): number {
   let count = Number.MAX_SAFE_INTEGER;
   const limit = (have: number, each: number): void => {

@@ -35,8 +35,8 @@ export function hasCalendar(row: HostRow): boolean {
 }
 
 /**
- * What is free when exactly the claims accepted by `counts` lie on the host. Foreign use counts always: nobody tells
- * us when it ends.
+ * What is free when exactly the claims accepted by `counts` lie on the host. Foreign use counts always:
+ * nobody tells us when it ends.
  */
 export function freeWith(
   row: HostRow,
@@ -103,16 +103,20 @@ export function deviceTotals(host: Host): DeviceCounts {
   return countDevices(host.devices);
 }
 
-function freeUnits(
+/** What is left of the cards when these are taken. */
+export function freeUnits(
   host: Host,
-  taken: ReadonlySet<DeviceId>,
+  taken: Pick<ReadonlySet<DeviceId>, 'has'>,
 ): { singles: DeviceCounts; groups: DeviceCounts[] } {
   const { groups, cards } = untouchedGroups(host, taken);
   return { singles: singlesOf(cards), groups: groups.map((group) => countDevices(group)) };
 }
 
 /** Splits the free cards into whole groups of several and cards that stand alone. */
-function untouchedGroups(host: Host, taken: ReadonlySet<DeviceId>): { groups: Device[][]; cards: Device[] } {
+function untouchedGroups(
+  host: Host,
+  taken: Pick<ReadonlySet<DeviceId>, 'has'>,
+): { groups: Device[][]; cards: Device[] } {
   const members = new Map<string, Device[]>();
   const cards: Device[] = [];
   for (const device of host.devices) {
@@ -126,7 +130,8 @@ function untouchedGroups(host: Host, taken: ReadonlySet<DeviceId>): { groups: De
   }
   const groups: Device[][] = [];
   for (const group of members.values()) {
-    // One taken card takes its whole group: two tenants behind one IOMMU group could reach each other's memory.
+    // One taken card takes its whole group: two tenants behind one IOMMU group could reach each other's
+    // memory.
     if (group.some((device) => taken.has(device.id))) continue;
     const healthy = group.filter((device) => device.quarantine === null);
     if (healthy.length === 0) continue;

@@ -1,6 +1,6 @@
 /**
- * Random small worlds in which everything happens at whole minutes, so that trying every minute is trying everything.
- * They hold leases, planned windows, drains and (because nobody ends them) overdue claims.
+ * Random small worlds in which everything happens at whole minutes, so that trying every minute is trying
+ * everything. They hold leases, planned windows, drains and (because nobody ends them) overdue claims.
  */
 import fc from 'fast-check';
 import { asId } from '../../base/ids.ts';

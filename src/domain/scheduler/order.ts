@@ -1,16 +1,29 @@
-/** The order of the queue with its one exception: who was promised a start stays first until it is kept. */
+/** The order of the queue with its exceptions: who was promised a start stays first until it is kept. */
 import type { Lease } from '../model/lease.ts';
 import { totalDevices } from './free.ts';
 import type { Waiting } from './queue.ts';
-import type { World } from '../world.ts';
+import { isLateWindow, type World } from '../world.ts';
 
-/** The waiting lease with a promise, if its project's quota lets it start; at most one has one. */
-export function promisedLease(world: World): Lease | null {
+/**
+ * Who must not be delayed, in order: reserved windows that began late, then the head of the queue with its
+ * promise. Those that their project's quota keeps from starting are not among them.
+ */
+export function promisedLeases(world: World): readonly Lease[] {
+  const leases: Lease[] = [];
   for (const id of world.promised) {
     const lease = world.leases.get(id);
-    if (lease !== undefined) return lease;
+    if (lease !== undefined && !quotaBlocks(world, lease)) leases.push(lease);
   }
-  return null;
+  return leases.length < 2 ? leases : leases.toSorted(inOrderOfPromise);
+}
+
+function inOrderOfPromise(a: Lease, b: Lease): number {
+  const late = Number(isLateWindow(b)) - Number(isLateWindow(a));
+  return late === 0 ? queueSeqOf(a) - queueSeqOf(b) : late;
+}
+
+function queueSeqOf(lease: Lease): number {
+  return lease.state.kind === 'queued' ? lease.state.queueSeq : 0;
 }
 
 /** True when the project holds so much that this lease could not start whatever is free. */
@@ -25,23 +38,26 @@ export function quotaBlocks(world: World, lease: Lease): boolean {
 /** The waiting leases in the order in which they are served, at most `limit`. */
 export function queueOrder(world: World, limit: number): readonly Waiting[] {
   const order = world.queue.inOrder(world.servedSeq, limit);
-  const promised = promisedLease(world);
-  if (promised === null || order[0]?.leaseId === promised.id) return order;
-  const first = order.find((waiting) => waiting.leaseId === promised.id) ?? waitingFor(promised);
-  if (first === null) return order;
-  return [first, ...order.filter((waiting) => waiting.leaseId !== promised.id)].slice(0, limit);
+  const first = promisedLeases(world).flatMap((lease) => waitingFor(lease) ?? []);
+  if (first.length === 0) return order;
+  const ids = new Set(first.map((waiting) => waiting.leaseId));
+  return [...first, ...order.filter((waiting) => !ids.has(waiting.leaseId))].slice(0, limit);
 }
 
 /** 1-based place of a waiting lease; null when it does not wait. */
 export function queuePosition(world: World, lease: Lease): number | null {
   const own = waitingFor(lease);
   if (own === null) return null;
-  const promised = promisedLease(world);
-  if (promised?.id === lease.id) return 1;
+  const promised = promisedLeases(world);
+  const among = promised.findIndex((each) => each.id === lease.id);
+  if (among !== -1) return among + 1;
   const position = world.queue.positionOf(own, world.servedSeq);
-  const first = promised === null ? null : waitingFor(promised);
-  if (first === null) return position;
-  return world.queue.positionOf(first, world.servedSeq) > position ? position + 1 : position;
+  let overtaken = 0;
+  for (const each of promised) {
+    const waiting = waitingFor(each);
+    if (waiting !== null && world.queue.positionOf(waiting, world.servedSeq) > position) overtaken += 1;
+  }
+  return position + overtaken;
 }
 
 /** The queue's entry of a lease; null when it does not wait. */

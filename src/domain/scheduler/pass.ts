@@ -1,23 +1,24 @@
 /**
- * The scheduling pass: who waits gets what has become free, in order. One rule about overtaking: a later request may
- * start before the head of the queue only if the head can still start where and when it was promised.
+ * The scheduling pass: who waits gets what has become free, in order. One rule about overtaking: a later
+ * request may start before the head of the queue only if the head can still start where and when it was
+ * promised.
  */
-import { assertDefined } from '../../base/assert.ts';
+import { assert, assertDefined } from '../../base/assert.ts';
 import type { LeaseId } from '../../base/ids.ts';
 import type { Draft } from '../draft.ts';
 import type { Lease, StartPromise } from '../model/lease.ts';
 import type { HostRow } from './host-row.ts';
-import { promisedLease, quotaBlocks } from './order.ts';
+import { promisedLeases, quotaBlocks } from './order.ts';
 import { avoidedHosts, claimOn, findHost, mayFit, windowFor } from './place.ts';
-import { leavesPromise } from './promise-guard.ts';
-import { earliestStart } from './start.ts';
+import { isPromisedOn, leavesPromises } from './promise-guard.ts';
+import { earliestBeside } from './start.ts';
 import { Turns } from './turns.ts';
-import type { World } from '../world.ts';
+import { isLateWindow, type World } from '../world.ts';
 
 /** A promise is told anew only when it moves by more: shorter moves are the clock's, not the cloud's. */
 const PROMISE_STEP_MS = 1000;
-/** Later entries of one project and demand that are tried when the first is kept off by its own setbacks. */
-const SKIPS_MAX = 8;
+/** Later entries of one project and demand that are looked at when one before them cannot start. */
+const PASSED_MAX = 64;
 
 /** Nothing starts while the service is frozen or only observes. */
 export function startsPaused(draft: Draft): boolean {
@@ -31,77 +32,118 @@ interface Pass {
   readonly able: ReadonlySet<string>;
   /** By demand the shortest lease that found no host: a longer one finds none either. */
   readonly shortestInVainMs: Map<string, number>;
-  /** The first who cannot start. */
-  head: Lease | null;
+  /** Demands for which no known end ever makes room: nobody who waits for one can be the head. */
+  readonly hopeless: Set<string>;
+  /** Who cannot start now and must not be delayed: late windows, then the head of the queue. */
+  readonly ahead: Lease[];
+  hasHead: boolean;
 }
 
 /** Grants whatever can be granted. Ends because every round grants a lease, or leaves one out for good. */
 export function schedule(draft: Draft): void {
   const { world } = draft;
   if (startsPaused(draft) || world.queue.size === 0) return;
-  const pass: Pass = { able: demandsWithRoom(world), shortestInVainMs: new Map(), head: null };
-  const promised = promisedLease(world);
-  if (promised !== null && !quotaBlocks(world, promised)) startOrPromise(draft, promised, pass);
+  const pass: Pass = {
+    able: demandsWithRoom(world),
+    shortestInVainMs: new Map(),
+    hopeless: new Set(),
+    ahead: [],
+    hasHead: false,
+  };
+  withdrawUnkeepable(draft);
+  for (const lease of promisedLeases(world)) startOrPromise(draft, lease, pass);
+  const tried = new Set(pass.ahead.map((lease) => lease.id));
   // Behind a head that has to wait, only those who find room are of interest.
-  const turns = new Turns(world, pass.head === null ? world.queue.demandKeys() : pass.able);
+  const turns = new Turns(world, pass.hasHead ? pass.able : world.queue.demandKeys());
   for (let waiting = turns.next(); waiting !== null; waiting = turns.next()) {
     const lease = assertDefined(world.leases.get(waiting.leaseId), 'who waits is in the world');
-    if (quotaBlocks(world, lease)) {
+    if (tried.has(lease.id)) {
+      turns.pass(waiting);
+    } else if (quotaBlocks(world, lease)) {
       draft.ruleOut('quota');
       turns.close(waiting);
     } else if (startOrPromise(draft, lease, pass)) {
       turns.granted(waiting.projectId);
     } else if (
       pass.able.has(waiting.demandKey) &&
-      turns.skipped(waiting) < SKIPS_MAX &&
-      nextMayDiffer(draft, lease)
+      turns.passed(waiting) < PASSED_MAX &&
+      nextMayDiffer(draft, lease, pass)
     ) {
-      turns.skip(waiting);
+      turns.pass(waiting);
     } else {
       turns.close(waiting);
     }
   }
 }
 
-/** True: it starts. The first who does not is the head, and is told when it will. */
+/**
+ * True: it starts. Otherwise, if it comes before all others or is the first of them, it is told when it
+ * will.
+ */
 function startOrPromise(draft: Draft, lease: Lease, pass: Pass): boolean {
   const { key } = lease.request.demand;
   const { durationMs } = lease.request;
   const inVain =
     !pass.able.has(key) || durationMs >= (pass.shortestInVainMs.get(key) ?? Number.POSITIVE_INFINITY);
-  if (!inVain && lease.id !== pass.head?.id) {
-    if (grantIfPossible(draft, lease, pass.head?.id ?? null)) return true;
-    if (avoidedHosts(lease, draft.nowMs, draft.world.settings).size === 0)
+  if (!inVain) {
+    if (grantIfPossible(draft, lease, pass.ahead)) return true;
+    if (avoidedHosts(lease, draft.nowMs, draft.world.settings).size === 0) {
       pass.shortestInVainMs.set(key, durationMs);
+    }
   }
-  if (pass.head === null) {
-    pass.head = lease;
-    promise(draft, lease);
+  const isHead = !isLateWindow(lease);
+  const hasPromise = lease.state.kind === 'queued' && lease.state.promise !== null;
+  if (isHead && pass.hasHead) {
+    assert(!hasPromise, 'there is one head of the queue');
+    return false;
   }
+  if (pass.hopeless.has(key) && !hasPromise) return false;
+  const isPromised = promise(draft, lease, pass.ahead);
+  if (isPromised || !isHead) pass.ahead.push(draft.world.leases.get(lease.id) ?? lease);
+  if (isPromised && isHead) pass.hasHead = true;
+  // Who waits for something that nobody is known to give back must not keep the promise from those behind.
+  if (!isPromised) pass.hopeless.add(key);
   return false;
 }
 
-/** True if another of the same project and demand may fit where this one does not: by its history, or its length. */
-function nextMayDiffer(draft: Draft, lease: Lease): boolean {
+/**
+ * True if another of the same project and demand may fit where this one does not: by its history, or its
+ * length.
+ */
+function nextMayDiffer(draft: Draft, lease: Lease, pass: Pass): boolean {
   const { world, nowMs } = draft;
   const calendar = world.pools.get(lease.request.demand.providerId)?.calendar.size ?? 0;
-  return calendar > 0 || avoidedHosts(lease, nowMs, world.settings).size > 0;
+  return calendar > 0 || pass.ahead.length > 0 || avoidedHosts(lease, nowMs, world.settings).size > 0;
+}
+
+/** A promise to somebody whose project's quota does not let it start is no promise. */
+function withdrawUnkeepable(draft: Draft): void {
+  const { world } = draft;
+  for (const id of Array.from(world.promised)) {
+    const lease = world.leases.get(id);
+    if (lease?.state.kind !== 'queued' || lease.state.promise === null || !quotaBlocks(world, lease))
+      continue;
+    draft.lease(
+      id,
+      { type: 'promise', promise: null },
+      'lease.promise_withdrawn',
+      'its project holds its whole quota',
+    );
+  }
 }
 
 /**
- * The pass after a request has joined the end of the queue: nothing became free, so only the newcomer can start, and
- * a promise changes only if it is the first.
+ * The pass after a request has joined the end of the queue: nothing became free, so only the newcomer can
+ * start, and a promise changes only if it is the first.
  */
 export function scheduleNewcomer(draft: Draft, leaseId: LeaseId): void {
   if (startsPaused(draft)) return;
   const { world } = draft;
   const lease = assertDefined(world.leases.get(leaseId), 'the newcomer is in the world');
   if (quotaBlocks(world, lease)) return;
-  const promised = promisedLease(world);
-  const head = promised !== null && !quotaBlocks(world, promised) ? promised : null;
-  const mayStart = mayFit(world, lease.request.demand);
-  if (mayStart && grantIfPossible(draft, lease, head?.id ?? null)) return;
-  if (head === null) schedule(draft);
+  const ahead = promisedLeases(world);
+  if (mayFit(world, lease.request.demand) && grantIfPossible(draft, lease, ahead)) return;
+  if (!ahead.some((each) => !isLateWindow(each))) schedule(draft);
 }
 
 /** Starts the lease on `row` from now on; it was checked that it fits. */
@@ -128,19 +170,19 @@ export function grant(draft: Draft, lease: Lease, row: HostRow): void {
   draft.put({ entity: 'project', id: project.id, after: { ...project, servedSeq: grantSeq } });
 }
 
-function grantIfPossible(draft: Draft, lease: Lease, headId: LeaseId | null): boolean {
+function grantIfPossible(draft: Draft, lease: Lease, ahead: readonly Lease[]): boolean {
   const { world, nowMs } = draft;
   const { demand, durationMs } = lease.request;
   const avoided = avoidedHosts(lease, nowMs, world.settings);
   const window = windowFor(durationMs, nowMs, world.settings);
-  const head = headId === null ? undefined : world.leases.get(headId);
   const row = findHost(world, demand, window, nowMs, (candidate) => {
     if (avoided.has(candidate.host.id)) {
       draft.ruleOut('recent_failure');
       return false;
     }
-    if (head === undefined) return true;
-    if (leavesPromise(world, head, candidate, claimOn(candidate, demand, window, nowMs), nowMs)) return true;
+    if (!ahead.some((head) => isPromisedOn(head, candidate))) return true;
+    const claim = claimOn(candidate, demand, window, nowMs);
+    if (leavesPromises(world, ahead, candidate, claim, nowMs)) return true;
     draft.ruleOut('would_delay_head');
     return false;
   });
@@ -150,24 +192,20 @@ function grantIfPossible(draft: Draft, lease: Lease, headId: LeaseId | null): bo
 }
 
 /**
- * Works out when and where the head of the queue will start, and tells it when that has changed. A promise to another
- * is withdrawn, with `whyOther`.
+ * Works out when and where a lease will start beside those `ahead` of it, and tells it when that has
+ * changed. False: no known end makes room for it.
  */
-export function promise(draft: Draft, lease: Lease, whyOther = 'its project holds its whole quota'): void {
+function promise(draft: Draft, lease: Lease, ahead: readonly Lease[]): boolean {
   const { world, nowMs } = draft;
-  if (lease.state.kind !== 'queued') return;
-  for (const id of world.promised) {
-    if (id !== lease.id)
-      draft.lease(id, { type: 'promise', promise: null }, 'lease.promise_withdrawn', whyOther);
-  }
-  const found = earliestStart(world, lease, nowMs);
+  if (lease.state.kind !== 'queued') return false;
+  const found = earliestBeside(world, lease, ahead, nowMs);
   const next = found === null ? null : { hostId: found.row.host.id, startMs: found.startMs };
   const last = lease.state.promise;
-  if (next === null && last === null) return;
+  if (next === null && last === null) return false;
   if (next !== null && last !== null && next.hostId === last.hostId) {
     // An overdue release moves the promise with the clock; saying so each second would tell nobody anything.
     const bothDue = next.startMs <= nowMs + PROMISE_STEP_MS && last.startMs <= nowMs;
-    if (bothDue || Math.abs(next.startMs - last.startMs) < PROMISE_STEP_MS) return;
+    if (bothDue || Math.abs(next.startMs - last.startMs) < PROMISE_STEP_MS) return true;
   }
   const later = last !== null && (next === null || next.startMs >= last.startMs + PROMISE_STEP_MS);
   const reason = later ? whyLater(draft, last) : null;
@@ -181,6 +219,7 @@ export function promise(draft: Draft, lease: Lease, whyOther = 'its project hold
       host: next === null ? null : (world.hosts.get(next.hostId)?.host.name ?? null),
     },
   );
+  return next !== null;
 }
 
 /** The reason behind a promise that could not be kept, from the state of the host that it stood on. */

@@ -47,8 +47,8 @@ export function claimOn(
 }
 
 /**
- * The first host on which the demand fits for the window, in the order of the placement policy, and that `accept`
- * takes; null if there is none.
+ * The first host on which the demand fits for the window, in the order of the placement policy, and that
+ * `accept` takes; null if there is none.
  */
 export function findHost(
   world: World,

@@ -1,6 +1,6 @@
 /**
- * A world whose cloud is punctual: every start and every end takes exactly what the settings estimate. Then whatever
- * was promised or forecast can be held against what happens.
+ * A world whose cloud is punctual: every start and every end takes exactly what the settings estimate. Then
+ * whatever was promised or forecast can be held against what happens.
  */
 import { Heap } from '../../base/heap.ts';
 import { asId, type LeaseId } from '../../base/ids.ts';
@@ -77,7 +77,10 @@ export class PunctualRun {
     return this.world.leases.get(id)?.state.kind ?? 'ended';
   }
 
-  /** Reports what the state asks of the cloud when it is done; a report that came too late is refused as stale. */
+  /**
+   * Reports what the state asks of the cloud when it is done; a report that came too late is refused as
+   * stale.
+   */
   #follow(leaseId: LeaseId): void {
     const { startEstimateMs, endEstimateMs } = this.world.settings;
     switch (this.world.leases.get(leaseId)?.state.kind) {

@@ -67,7 +67,9 @@ test('what does not wait has no place, and leaving twice changes nothing', () =>
   expect(queue.positionOf(waiting('a', 1), neverServed)).toBe(0);
 });
 
-/** The order by its definition: a project's n-th entry comes in round n, within a round by when it was served. */
+/**
+ * The order by its definition: a project's n-th entry comes in round n, within a round by when it was served.
+ */
 function naiveOrder(entries: readonly Waiting[], servedSeq: (id: ProjectId) => number): readonly Waiting[] {
   const ofProject = (id: ProjectId): readonly Waiting[] =>
     entries.filter((each) => each.projectId === id).toSorted((a, b) => a.queueSeq - b.queueSeq);

@@ -1,7 +1,7 @@
 /**
- * Who waits, and in which order: round-robin over projects, first come first served within one. The order is never
- * stored as a list; it follows from each project's own list and from when the project was last served, so that it
- * cannot disagree with them.
+ * Who waits, and in which order: round-robin over projects, first come first served within one. The order is
+ * never stored as a list; it follows from each project's own list and from when the project was last served,
+ * so that it cannot disagree with them.
  */
 import type { LeaseId, ProjectId } from '../../base/ids.ts';
 
@@ -80,7 +80,9 @@ export class QueueIndex {
     return this.#projects.get(projectId)?.all ?? [];
   }
 
-  /** Everybody in the order of the queue, at most `limit`. `servedSeq` tells when a project was last served. */
+  /**
+   * Everybody in the order of the queue, at most `limit`. `servedSeq` tells when a project was last served.
+   */
   inOrder(servedSeq: (projectId: ProjectId) => number, limit: number): readonly Waiting[] {
     const projects = [...this.#projects.values()].toSorted((a, b) => {
       const served = servedSeq(a.projectId) - servedSeq(b.projectId);

@@ -1,8 +1,8 @@
 /**
  * The index that makes placement cheap: hosts grouped by what is free on them. Hosts of one *shape* are
- * interchangeable, and a cloud has few shapes whatever its size, so a decision looks at shapes instead of hosts: for
- * each demand a heap holds the non-empty shapes that fit, best first. Cost per decision O(log shapes); per change of
- * a host O(demands · log shapes) only when its shape becomes empty or was empty.
+ * interchangeable, and a cloud has few shapes whatever its size, so a decision looks at shapes instead of
+ * hosts: for each demand a heap holds the non-empty shapes that fit, best first. Cost per decision O(log
+ * shapes); per change of a host O(demands · log shapes) only when its shape becomes empty or was empty.
  */
 import { Heap } from '../../base/heap.ts';
 import { assert } from '../../base/assert.ts';
@@ -40,7 +40,10 @@ interface DemandIndex {
   readonly scores: Map<Shape, number | null>;
 }
 
-/** Demands with an index of their own; more than any catalogue of flavors, and a bound for hand-made requirements. */
+/**
+ * Demands with an index of their own; more than any catalogue of flavors, and a bound for hand-made
+ * requirements.
+ */
 const DEMANDS_MAX = 256;
 /** Empty shapes are remembered (with their scores) up to this number. */
 const SHAPES_MAX = 4096;
@@ -56,7 +59,10 @@ export class ShapeIndex {
     this.#placement = placement;
   }
 
-  /** The mix of requests against which fragmentation is measured: the catalogue's GPU flavors, each with equal weight. */
+  /**
+   * The mix of requests against which fragmentation is measured: the catalogue's GPU flavors, each with
+   * equal weight.
+   */
   setTasks(tasks: readonly Need[]): void {
     this.#tasks = tasks;
     this.#demands.clear();
@@ -103,8 +109,8 @@ export class ShapeIndex {
   }
 
   /**
-   * Visits hosts that fit, best shape first, until `visit` returns true or `limit` hosts were visited. Returns
-   * whether a visit was successful.
+   * Visits hosts that fit, best shape first, until `visit` returns true or `limit` hosts were visited.
+   * Returns whether a visit was successful.
    */
   visit(key: string, need: Need, limit: number, visit: (row: HostRow) => boolean): boolean {
     const demand = this.#demand(key, need);
@@ -180,9 +186,10 @@ export class ShapeIndex {
   }
 
   /**
-   * Cards on a host that the catalogue's flavors cannot use, averaged over the flavors. After Weng et al., "Beware of
-   * Fragmentation: Scheduling GPU-Sharing Workloads with Fragmentation Gradient Descent", USENIX ATC 2023, with whole
-   * cards: what is left over when a flavor is packed as often as it fits counts as stranded for that flavor.
+   * Cards on a host that the catalogue's flavors cannot use, averaged over the flavors. After Weng et al.,
+   * "Beware of Fragmentation: Scheduling GPU-Sharing Workloads with Fragmentation Gradient Descent", USENIX
+   * ATC 2023, with whole cards: what is left over when a flavor is packed as often as it fits counts as
+   * stranded for that flavor.
    */
   #stranded(free: Free): number {
     if (this.#tasks.length === 0) return 0;

@@ -2,9 +2,10 @@
 import type { Claim } from '../model/claim.ts';
 import type { Lease } from '../model/lease.ts';
 import type { World } from '../world.ts';
+import { fitsWindow } from './calendar.ts';
 import type { Earliest } from './earliest.ts';
 import type { HostRow } from './host-row.ts';
-import { windowFor } from './place.ts';
+import { claimOn, windowFor } from './place.ts';
 
 type Imagined = ReadonlyMap<HostRow, readonly Claim[]>;
 
@@ -24,6 +25,30 @@ export function earliestStart(
   for (const row of keptOff.keys()) expectAnew(world, row);
   const found = world.earliest(demand, lengthMs, nowMs, all);
   for (const row of keptOff.keys()) expectAnew(world, row);
+  return found;
+}
+
+/** As `earliestStart`, beside those who were promised a start before. */
+export function earliestBeside(
+  world: World,
+  lease: Lease,
+  ahead: readonly Lease[],
+  nowMs: number,
+): Earliest | null {
+  const imagined = new Map<HostRow, Claim[]>();
+  for (const { request, state } of ahead) {
+    if (state.kind !== 'queued' || state.promise === null) continue;
+    const row = world.hosts.get(state.promise.hostId);
+    if (row === undefined) continue;
+    const window = windowFor(request.durationMs, Math.max(state.promise.startMs, nowMs + 1), world.settings);
+    const others = imagined.get(row) ?? [];
+    // Where the promise cannot be kept any more, it is in nobody's way.
+    if (!fitsWindow(row, request.demand, window, nowMs, others)) continue;
+    imagined.set(row, [...others, claimOn(row, request.demand, window, nowMs, others)]);
+  }
+  for (const row of imagined.keys()) expectAnew(world, row);
+  const found = earliestStart(world, lease, nowMs, imagined);
+  for (const row of imagined.keys()) expectAnew(world, row);
   return found;
 }
 

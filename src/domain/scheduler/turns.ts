@@ -1,7 +1,7 @@
 /**
- * Whose turn is it? The waiting requests of one pass in the order of the queue, found without looking at all of them
- * again after each grant: whoever is next is the first of a *slot* (a project's entries with one demand), and a grant
- * moves only the slots of the project that got it.
+ * Whose turn is it? The waiting requests of one pass in the order of the queue, found without looking at
+ * all of them again after each grant: whoever is next is the first of a *slot* (a project's entries with
+ * one demand), and a grant moves only the slots of the project that got it.
  */
 import { Heap } from '../../base/heap.ts';
 import type { ProjectId } from '../../base/ids.ts';
@@ -12,7 +12,7 @@ interface Slot {
   readonly projectId: ProjectId;
   readonly demandKey: string;
   /** Entries at the beginning that were tried in vain. */
-  skipped: number;
+  passed: number;
 }
 
 interface Turn {
@@ -41,7 +41,7 @@ export class Turns {
     this.#world = world;
     for (const demandKey of demandKeys) {
       for (const projectId of world.queue.waitingFor(demandKey).keys()) {
-        const slot = { projectId, demandKey, skipped: 0 };
+        const slot = { projectId, demandKey, passed: 0 };
         const slots = this.#slots.get(projectId);
         if (slots === undefined) this.#slots.set(projectId, [slot]);
         else slots.push(slot);
@@ -50,7 +50,10 @@ export class Turns {
     }
   }
 
-  /** The next in order, which leaves the turns; its slot is offered again by `skip` or `granted`. null: nobody. */
+  /**
+   * The next in order, which leaves the turns; its slot is offered again by `pass` or `granted`. null:
+   * nobody.
+   */
   next(): Waiting | null {
     for (let turn = this.#heap.pop(); turn !== undefined; turn = this.#heap.pop()) {
       if (turn.grants === this.#grantsOf(turn.slot.projectId)) return turn.waiting;
@@ -59,16 +62,16 @@ export class Turns {
   }
 
   /** The entry was tried in vain: the one behind it in its slot is offered. */
-  skip({ projectId, demandKey }: Waiting): void {
+  pass({ projectId, demandKey }: Waiting): void {
     const slot = this.#slots.get(projectId)?.find((each) => each.demandKey === demandKey);
     if (slot === undefined) return;
-    slot.skipped += 1;
+    slot.passed += 1;
     this.#push(slot);
   }
 
-  /** How many entries of the slot were skipped. */
-  skipped({ projectId, demandKey }: Waiting): number {
-    return this.#slots.get(projectId)?.find((each) => each.demandKey === demandKey)?.skipped ?? 0;
+  /** How many entries of the slot were passed over. */
+  passed({ projectId, demandKey }: Waiting): number {
+    return this.#slots.get(projectId)?.find((each) => each.demandKey === demandKey)?.passed ?? 0;
   }
 
   /** Nobody of the slot of this entry comes any more. */
@@ -81,7 +84,10 @@ export class Turns {
     );
   }
 
-  /** An entry of the project has left the queue with a host: its other entries move up, the project moves back. */
+  /**
+   * An entry of the project has left the queue with a host: its other entries move up, the project moves
+   * back.
+   */
   granted(projectId: ProjectId): void {
     this.#grants.set(projectId, this.#grantsOf(projectId) + 1);
     for (const slot of this.#slots.get(projectId) ?? []) this.#push(slot);
@@ -90,7 +96,7 @@ export class Turns {
   #push(slot: Slot): void {
     const { queue } = this.#world;
     const { projectId } = slot;
-    const waiting = queue.waitingFor(slot.demandKey).get(projectId)?.[slot.skipped];
+    const waiting = queue.waitingFor(slot.demandKey).get(projectId)?.[slot.passed];
     if (waiting === undefined) return;
     const round = placeOf(queue.ofProject(projectId), waiting.queueSeq);
     const grants = this.#grantsOf(projectId);

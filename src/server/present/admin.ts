@@ -40,6 +40,7 @@ export function statusToJson(view: StatusView, caller: UserActor, facts: Service
       error: provider.error,
       warnings: [...provider.warnings],
     })),
+    planned_steps: view.plannedSteps.map(({ leaseId, step, why }) => ({ lease_id: leaseId, step, why })),
     actor: { user_id: caller.userId, project_id: caller.projectId, role: caller.role },
   };
 }

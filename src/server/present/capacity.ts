@@ -8,6 +8,7 @@ export function flavorToJson(view: FlavorView): FlavorJson {
   const { flavor } = view;
   return {
     id: flavor.id,
+    openstack_id: flavor.externalId,
     name: flavor.name,
     description: flavor.description,
     provider_id: flavor.providerId,
@@ -71,7 +72,7 @@ export function flavorReport(flavors: readonly FlavorView[], observedAtMs: numbe
 
 function flavorGpu(view: FlavorView): OneFlavorGpu['flavor'] {
   return {
-    flavor_openstack_id: view.flavor.id,
+    flavor_openstack_id: view.flavor.externalId,
     flavor_name: view.flavor.name,
     available: view.available,
     total: view.total,

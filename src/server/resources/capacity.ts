@@ -4,7 +4,6 @@ import type { Session } from '../../engine/views.ts';
 import type { Register } from '../dispatch.ts';
 import { flavorToJson, hostToJson } from '../present/capacity.ts';
 import { found } from '../problem.ts';
-import { pastTime } from './leases.ts';
 
 export function capacityRoutes(register: Register): void {
   register('listFlavors', routes.listFlavors, ({ session }) => ({
@@ -24,7 +23,6 @@ export function capacityRoutes(register: Register): void {
   register('drainHost', routes.drainHost, async ({ session, params, body, nowMs, submit }) => {
     const hostId = hostIdOf(session, params.id);
     const untilMs = body.until ?? null;
-    if (untilMs !== null && untilMs <= nowMs) throw pastTime('until', untilMs, nowMs);
     await submit({ type: 'host.drain', hostId, fromMs: body.from ?? nowMs, untilMs, reason: body.reason });
     return { host: hostToJson(found(session.host(hostId))) };
   });

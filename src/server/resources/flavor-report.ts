@@ -74,6 +74,7 @@ function serialize(report: FlavorGpuList): Report {
   const one = (flavor: (typeof flavors)[number]): string => JSON.stringify({ flavor, timestamp });
   return {
     list: JSON.stringify(report),
-    byId: new Map(flavors.map((flavor) => [flavor.flavor_openstack_id, one(flavor)])),
+    // Where several clouds use one id, the first in the list is meant.
+    byId: new Map(flavors.toReversed().map((flavor) => [flavor.flavor_openstack_id, one(flavor)])),
   };
 }

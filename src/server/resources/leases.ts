@@ -1,9 +1,9 @@
 import type { z } from 'zod';
 import type { adoptionBody, createLeaseBody, LeaseJson } from '../../api/leases.ts';
 import { routes } from '../../api/routes.ts';
-import { assert } from '../../base/assert.ts';
-import { asId, type Ids, type LeaseId } from '../../base/ids.ts';
-import { formatTime, SECOND_MS } from '../../base/units.ts';
+import { assert, assertDefined } from '../../base/assert.ts';
+import { asId, type FlavorId, type HostId, type Ids, type LeaseId } from '../../base/ids.ts';
+import { SECOND_MS } from '../../base/units.ts';
 import type { UserCommand, Wanted } from '../../domain/command.ts';
 import type { Lease } from '../../domain/model/lease.ts';
 import type { LeaseView, Session } from '../../engine/views.ts';
@@ -50,7 +50,6 @@ export function leaseRoutes(register: Register, options: ServerOptions): void {
     changed(call, options, (lease) => {
       const expiresAtMs =
         call.body.expires_at ?? plannedEnd(lease, call.nowMs) + (durationMs(call.body) ?? 0);
-      if (expiresAtMs <= call.nowMs) throw pastTime('expires_at', expiresAtMs, call.nowMs);
       return { type: 'lease.extend', leaseId: lease.id, expiresAtMs };
     }),
   );
@@ -65,9 +64,13 @@ export function leaseRoutes(register: Register, options: ServerOptions): void {
   );
 
   register('adoptLease', routes.adoptLease, async (call) => {
-    const command = adoptCommand(call.body, call.session, ids);
-    await call.submit(command);
-    return { lease: await shown(call.session, command.leaseId, engine.nowMs()) };
+    const reply = await call.submit(adoptCommand(call.body, call.session, ids));
+    assert(reply.kind === 'leases', 'an adopted lease is answered with its id');
+    // Of the reply, not of the command: a repetition is answered with the lease of the first time.
+    const [id] = reply.leaseIds;
+    return {
+      lease: await shown(call.session, assertDefined(id, 'an adoption makes a lease'), engine.nowMs()),
+    };
   });
 }
 
@@ -105,17 +108,9 @@ export function wantedOf(body: Pick<CreateBody, 'flavor' | 'requirements'>): Wan
   };
 }
 
-export function pastTime(field: string, timeMs: number, nowMs: number): Problem {
-  return new Problem('time_in_past', {
-    detail: `'${field}' is ${formatTime(timeMs)}, which is not after now (${formatTime(nowMs)})`,
-    field,
-  });
-}
-
 function createCommand(call: Call<typeof routes.createLease>, ids: Ids): CreateCommand {
   const { body, caller, nowMs } = call;
   const from = body.from ?? null;
-  if (from !== null && from <= nowMs) throw pastTime('from', from, nowMs);
   const leaseIds = Array.from({ length: body.count }, (): LeaseId => asId<'lease'>(ids.next()));
   return {
     type: 'lease.create',
@@ -124,7 +119,7 @@ function createCommand(call: Call<typeof routes.createLease>, ids: Ids): CreateC
     ownerId: caller.userId,
     name: body.name ?? `lease-${(leaseIds[0] ?? '').slice(0, 8)}`,
     wanted: wantedOf(body),
-    hostId: body.host ? found(call.session.host(body.host)).host.id : null,
+    hostId: body.host ? hostIdOf(call.session, body.host) : null,
     durationMs: durationMs(body) ?? 0,
     atEnd: body.at_end,
     image: body.image ?? null,
@@ -141,8 +136,8 @@ function adoptCommand(body: AdoptionBody, session: Session, ids: Ids): AdoptComm
     projectId: asId<'project'>(body.project_id),
     ownerId: body.owner_id,
     name: body.name,
-    flavorId: found(session.flavor(body.flavor)).flavor.id,
-    hostId: found(session.host(body.host)).host.id,
+    flavorId: flavorIdOf(session, body.flavor),
+    hostId: hostIdOf(session, body.host),
     refs: {
       portId: body.port_id ?? null,
       serverId: body.server_id,
@@ -153,6 +148,21 @@ function adoptCommand(body: AdoptionBody, session: Session, ids: Ids): AdoptComm
     durationMs: durationMs(body) ?? 0,
     atEnd: body.at_end,
   };
+}
+
+/**
+ * What is unknown goes on as it was written: the engine refuses it, but not before it has looked whether the
+ * request is a repetition, which is answered as the first time.
+ */
+function hostIdOf(session: Session, idOrName: string): HostId {
+  const host = session.host(idOrName);
+  return host.ok ? host.value.host.id : asId(idOrName);
+}
+
+function flavorIdOf(session: Session, idOrName: string): FlavorId {
+  const flavor = session.flavor(idOrName);
+  const isUnknown = !flavor.ok && flavor.refusal.code === 'not_found';
+  return isUnknown ? asId(idOrName) : found(flavor).flavor.id;
 }
 
 /** Finds the lease (its id may be shortened), gives the command about it, and shows it as it is then. */

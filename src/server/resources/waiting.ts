@@ -1,10 +1,11 @@
 import { routes } from '../../api/routes.ts';
 import { asId } from '../../base/ids.ts';
+import { timeInPast } from '../../domain/commands/refusals.ts';
 import type { Register } from '../dispatch.ts';
 import type { ServerOptions } from '../options.ts';
 import { explanationToJson, queueToJson } from '../present/waiting.ts';
-import { found } from '../problem.ts';
-import { durationMs, pastTime, requireReady, wantedOf } from './leases.ts';
+import { found, refused } from '../problem.ts';
+import { durationMs, requireReady, wantedOf } from './leases.ts';
 
 export function waitingRoutes(register: Register, options: ServerOptions): void {
   register('getQueue', routes.getQueue, ({ session }) => queueToJson(session.queue()));
@@ -17,7 +18,8 @@ export function waitingRoutes(register: Register, options: ServerOptions): void 
   register('explain', routes.explain, ({ session, caller, body, nowMs }) => {
     requireReady(options);
     const fromMs = body.from ?? null;
-    if (fromMs !== null && fromMs <= nowMs) throw pastTime('from', fromMs, nowMs);
+    if (fromMs !== null && fromMs <= nowMs)
+      throw refused(timeInPast('from', fromMs, nowMs, 'Give a future time, or leave it out.').refusal);
     const query = {
       wanted: wantedOf(body),
       projectId: asId<'project'>(body.project_id ?? caller.projectId),

@@ -121,7 +121,9 @@ function createEventReader(db: DatabaseSync): (query: EventQuery) => readonly St
       values.push(query.leaseId);
     }
     if (query.projectId !== null) {
-      wheres.push(query.leaseId === null ? 'project_id = ?' : '+project_id = ?');
+      // What belongs to nobody and concerns everybody (maySeeEvent in engine/session.ts says the same).
+      const common = "(project_id IS NULL AND entity IN ('host', 'flavor', 'control'))";
+      wheres.push(query.leaseId === null ? `(project_id = ? OR ${common})` : '+project_id = ?');
       values.push(query.projectId);
     }
     if (query.type !== null) {

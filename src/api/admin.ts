@@ -49,11 +49,9 @@ export const statusJson = z
         warnings: z.array(z.string()),
       }),
     ),
-    planned_steps: z
-      .array(z.object({ lease_id: z.string(), step: z.string(), why: z.string() }))
-      .meta({
-        description: 'What would be done outside if the service were not frozen, or did not only observe.',
-      }),
+    planned_steps: z.array(z.object({ lease_id: z.string(), step: z.string(), why: z.string() })).meta({
+      description: 'What would be done outside if the service were not frozen, or did not only observe.',
+    }),
     actor: z
       .object({ user_id: z.string(), project_id: z.string(), role: z.enum(ROLE_NAMES) })
       .meta({ description: 'Who you are to the service.' }),

@@ -188,7 +188,11 @@ export class EngineSession implements Session {
     const found = this.#findLive(id);
     if (found === null) return { ok: false, refusal: notFound(`lease ${id} that has not ended`) };
     if ('refusal' in found) return { ok: false, refusal: found.refusal };
-    return { ok: true, value: explanation(this.#read.verdict(found), found.request.flavorName) };
+    const verdict = this.#read.verdict(found);
+    // Who waits has others before it, and what they take is in its forecast.
+    const earliestMs =
+      found.state.kind === 'queued' ? (this.#read.forecasts().get(found.id) ?? null) : verdict.earliestMs;
+    return { ok: true, value: explanation({ ...verdict, earliestMs }, found.request.flavorName) };
   }
 
   async events(query: Omit<EventQuery, 'projectId'>): Promise<readonly StoredEvent[]> {

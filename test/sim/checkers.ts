@@ -4,13 +4,13 @@
  */
 import { deepEqual } from '../../src/base/json.ts';
 import type { LeaseId } from '../../src/base/ids.ts';
-import type { LeaseStateKind } from '../../src/domain/model/lease.ts';
+import type { Lease, LeaseStateKind } from '../../src/domain/model/lease.ts';
 import type { World } from '../../src/domain/world.ts';
 import type { StoredEvent } from '../../src/engine/ports.ts';
 import type { SimCloud } from '../../src/sim/cloud.ts';
 
-/** I3: how late an end may be decided when nothing stands in its way. */
-const EXPIRY_LATE_MS_MAX = 5000;
+/** I3: how late something due may happen when nothing stands in its way. */
+const DUE_LATE_MS_MAX = 5000;
 const HELD: ReadonlySet<string | null> = new Set<LeaseStateKind>([
   'starting',
   'active',
@@ -37,33 +37,60 @@ export function checkCloud(cloud: SimCloud, deploymentId: string): readonly stri
   return broken;
 }
 
-/** I3: an active lease is ended when its time is over, unless the service is frozen or doubts its clock. */
-export class ExpiryChecker {
-  /**
-   * Since when each lease is overdue, on the monotonic clock: the judged time itself may be set by a second
-   * source.
-   */
+/**
+ * I3: what is due happens: leases end, waits end at their limit, reserved windows begin (or say why not), starts that
+ * hang are given up. Only a freeze, observe mode, or (for ends) a doubt about the clock may hold that back.
+ */
+export class DueChecker {
+  /** Since when each lease is overdue, on the monotonic clock: the judged time itself may be set by a second source. */
   readonly #overdueSince = new Map<LeaseId, number>();
 
   check(world: World, nowMs: number, monotonicMs: number): readonly string[] {
-    const { freeze, clockDoubt, mode } = world.control;
-    const paused = freeze !== null || clockDoubt !== null || mode.kind === 'observe';
     const broken: string[] = [];
-    for (const id of this.#overdueSince.keys())
-      if (paused || !world.leases.has(id)) this.#overdueSince.delete(id);
-    if (paused) return [];
+    for (const id of this.#overdueSince.keys()) if (!world.leases.has(id)) this.#overdueSince.delete(id);
     for (const lease of world.leases.values()) {
-      if (lease.state.kind !== 'active' || lease.state.expiresAtMs > nowMs) {
+      const dueMs = dueNow(lease, world);
+      if (dueMs === null || dueMs > nowMs) {
         this.#overdueSince.delete(lease.id);
         continue;
       }
       const sinceMs = this.#overdueSince.get(lease.id) ?? monotonicMs;
       this.#overdueSince.set(lease.id, sinceMs);
       const lateMs = monotonicMs - sinceMs;
-      if (lateMs > EXPIRY_LATE_MS_MAX) broken.push(`I3: ${lease.id} should have ended ${lateMs} ms ago`);
+      if (lateMs > DUE_LATE_MS_MAX)
+        broken.push(`I3: ${lease.id} is ${lease.state.kind}, ${lateMs} ms too long`);
     }
     return broken;
   }
+}
+
+/** When the lease should leave its state, unless that is held back; null: it may stay. */
+function dueNow({ state }: Lease, world: World): number | null {
+  const { freeze, clockDoubt, mode } = world.control;
+  const paused = freeze !== null || mode.kind === 'observe';
+  if (state.kind === 'active') return paused || clockDoubt !== null ? null : state.expiresAtMs;
+  if (state.kind === 'queued') return state.waitUntilMs;
+  if (state.kind === 'reserved') return paused ? null : state.claim.fromMs;
+  if (state.kind === 'starting') return paused ? null : state.deadlineMs;
+  return null;
+}
+
+/** The log has no holes, and no change of a lease is missing in it: each begins where the one before ended. */
+export function checkEvents(events: readonly StoredEvent[]): readonly string[] {
+  const broken: string[] = [];
+  const last = new Map<string, string | null>();
+  events.forEach((event, index) => {
+    if (event.seq !== index + 1) broken.push(`event ${index + 1} has the number ${event.seq}`);
+    if (event.entity !== 'lease') return;
+    const before = last.get(event.id);
+    if (before !== undefined && before !== event.before) {
+      broken.push(
+        `event ${event.seq}: ${event.id} was ${before ?? 'new'}, and changes from ${event.before ?? 'new'}`,
+      );
+    }
+    last.set(event.id, event.after);
+  });
+  return broken;
 }
 
 /** I4: what a new process would load is what this one knows. */

@@ -25,7 +25,7 @@ import { openCore, type SqliteCore } from '../../src/store/sqlite/core.ts';
 import { createDirectStore } from '../../src/store/sqlite/direct.ts';
 import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
 import { T0 } from '../support/worlds.ts';
-import { checkAllGone, checkCloud, checkStored, checkUsage, ExpiryChecker } from './checkers.ts';
+import { checkAllGone, checkCloud, checkStored, checkUsage, DueChecker, checkEvents } from './checkers.ts';
 import { admin, nextAct, type Act } from './workload.ts';
 
 const DEPLOYMENT_ID = 'd0d0d0d0';
@@ -69,7 +69,7 @@ class History {
   readonly #violations: string[] = [];
   readonly #faults: Record<string, number> = { crash: 0, commitRefused: 0, commitInDoubt: 0, clockStep: 0 };
   readonly #gpus = new Map<LeaseId, number>();
-  readonly #expiry = new ExpiryChecker();
+  readonly #due = new DueChecker();
   #engine: Engine | null = null;
   #controllers: Controllers | null = null;
   #quiet = false;
@@ -263,7 +263,7 @@ class History {
     const broken = [
       ...checkWorld(engine.world),
       ...checkCloud(this.#cloud, DEPLOYMENT_ID),
-      ...this.#expiry.check(engine.world, engine.nowMs(), this.#clock.monotonicMs()),
+      ...this.#due.check(engine.world, engine.nowMs(), this.#clock.monotonicMs()),
     ];
     for (const sentence of broken) this.#violation(sentence);
     return this.#violations.length > 0;
@@ -302,6 +302,7 @@ class History {
     const broken = [
       ...checkAllGone(engine.world, this.#cloud, DEPLOYMENT_ID),
       ...checkStored(engine.world, loaded),
+      ...checkEvents(events),
       ...checkUsage(
         events,
         (id) => this.#gpus.get(id) ?? 0,

@@ -162,7 +162,7 @@ function beginWindow(draft: Draft, lease: Lease): boolean {
     entity: 'lease',
     id: lease.id,
     projectId: lease.projectId,
-    before: 'reserved',
+    before: 'queued',
     after: 'queued',
     reason: `${why}; it starts as soon as something is free, before everybody else`,
     data: {},

@@ -36,23 +36,31 @@ export class Heap<T> {
     const top = items[0];
     const last = items.pop();
     if (items.length === 0 || last === undefined) return top;
-    let index = 0;
-    for (;;) {
-      let child = 2 * index + 1;
-      if (child >= items.length) break;
-      if (child + 1 < items.length && this.#before(items[child + 1] as T, items[child] as T)) child += 1;
-      if (!this.#before(items[child] as T, last)) break;
-      items[index] = items[child] as T;
-      index = child;
-    }
-    items[index] = last;
+    this.#sink(last, 0);
     return top;
   }
 
   /** Keeps only what `keep` accepts: O(n), for when stale entries outnumber live ones. */
   prune(keep: (item: T) => boolean): void {
-    const kept = this.#items.filter(keep);
-    this.#items.length = 0;
-    for (const item of kept) this.push(item);
+    const items = this.#items;
+    let kept = 0;
+    for (const item of items) if (keep(item)) items[kept++] = item;
+    items.length = kept;
+    for (let index = (kept >> 1) - 1; index >= 0; index--) this.#sink(items[index] as T, index);
+  }
+
+  /** Puts an item at an index or below, where it belongs. */
+  #sink(item: T, from: number): void {
+    const items = this.#items;
+    let index = from;
+    for (;;) {
+      let child = 2 * index + 1;
+      if (child >= items.length) break;
+      if (child + 1 < items.length && this.#before(items[child + 1] as T, items[child] as T)) child += 1;
+      if (!this.#before(items[child] as T, item)) break;
+      items[index] = items[child] as T;
+      index = child;
+    }
+    items[index] = item;
   }
 }

@@ -308,6 +308,11 @@ export class World {
       if (!nextHeld) nextRow.plannedCount += 1;
       this.#hold(after.projectId, next, 1);
     }
+    if (nextRow !== null && oldRow === nextRow && oldHeld === nextHeld && takesTheSame(old, next)) {
+      // Only the time has changed, as when a lease becomes active or is extended: as much is free as before.
+      this.#pool(nextRow.host.providerId).earliest.touch(nextRow);
+      return;
+    }
     if (oldRow !== null && oldRow !== nextRow) this.#refresh(oldRow);
     if (nextRow !== null) this.#refresh(nextRow);
   }
@@ -327,6 +332,12 @@ export class World {
     holding.gpus += sign * totalDevices(claim.devices);
     holding.leases += sign;
   }
+}
+
+/** Surely, because a claim that gets another time keeps the rest. */
+function takesTheSame(a: Claim | null, b: Claim | null): boolean {
+  if (a === null || b === null || a.resources !== b.resources || a.devices !== b.devices) return false;
+  return a.kind === 'slot' ? b.kind === 'slot' : b.kind === 'unit' && a.deviceIds === b.deviceIds;
 }
 
 /** What the lease claims, held or planned; null: nothing. */
@@ -356,7 +367,7 @@ export function isLateWindow(lease: Lease): boolean {
   return lease.state.kind === 'queued' && lease.reservationId !== null && !lease.state.comeback;
 }
 
-export function waitingOf(lease: Lease, queueSeq: number): Parameters<QueueIndex['add']>[0] {
+function waitingOf(lease: Lease, queueSeq: number): Parameters<QueueIndex['add']>[0] {
   return { leaseId: lease.id, projectId: lease.projectId, demandKey: lease.request.demand.key, queueSeq };
 }
 

@@ -5,7 +5,7 @@ import type { SimOutcome } from '../../src/sim/http.ts';
 import { hexId, namedUuid } from '../../src/sim/seed.ts';
 import type { SimTimings } from '../../src/sim/world.ts';
 
-export const T0 = Date.UTC(2026, 10, 21, 12, 0, 0);
+const T0 = Date.UTC(2026, 10, 21, 12, 0, 0);
 export const ORIGIN = 'http://sim.invalid';
 
 /** Every step takes exactly this long, so that tests can say when. */

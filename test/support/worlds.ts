@@ -61,7 +61,7 @@ export function unitHost(name: string, cards: readonly (readonly [string, string
   return { ...slotHost(name, {}), claimKind: 'unit', devices };
 }
 
-export function snapshot(hosts: readonly ObservedHost[], flavors: readonly Flavor[]): Snapshot {
+function snapshot(hosts: readonly ObservedHost[], flavors: readonly Flavor[]): Snapshot {
   return {
     control: {
       deploymentId: 'test00000000',

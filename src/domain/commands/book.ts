@@ -1,11 +1,11 @@
 /** A window in the future: `count` leases on named hosts from a time on, all or none. */
 import { formatTime } from '../../base/units.ts';
-import type { LeaseId, ReservationId } from '../../base/ids.ts';
+import type { LeaseId, ProviderId, ReservationId } from '../../base/ids.ts';
 import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
 import type { Flavor } from '../model/flavor.ts';
 import type { Demand } from '../model/lease.ts';
-import { forecast } from '../scheduler/forecast.ts';
+import { playForward } from '../scheduler/forecast.ts';
 import { fitsWindow } from '../scheduler/calendar.ts';
 import { fits } from '../scheduler/free.ts';
 import type { HostRow } from '../scheduler/host-row.ts';
@@ -38,9 +38,12 @@ export function bookWindow(
     const fix = 'Give a future time, or leave `from` out to start as soon as possible.';
     return timeInPast('from', window.fromMs, nowMs, fix);
   }
-  const promisedBefore = forecast(draft.world, nowMs, PROTECTED_DEPTH);
+  const promisedBefore = startsAt(draft, parts.demand.providerId);
   const mark = draft.mark();
-  if (tryBook(draft, command, window.fromMs, parts) && !anyLater(draft, promisedBefore)) {
+  if (
+    tryBook(draft, command, window.fromMs, parts) &&
+    firstDelayed(draft, parts.demand.providerId, promisedBefore) === null
+  ) {
     // The head of the queue may have been promised one of these hosts, and now starts as early on another.
     schedule(draft);
     return { kind: 'reply', reply: { kind: 'leases', leaseIds: command.leaseIds } };
@@ -71,15 +74,35 @@ export function bookWindow(
 /** Waiting requests whose forecast a booking or an extension must not move. */
 export const PROTECTED_DEPTH = 64;
 
-/** True when somebody who waits would now start later than forecast before. */
-export function anyLater(draft: Draft, before: ReadonlyMap<LeaseId, number>): boolean {
-  if (before.size === 0) return false;
-  const after = forecast(draft.world, draft.nowMs, PROTECTED_DEPTH);
-  for (const [leaseId, startMs] of before) {
-    const now = after.get(leaseId);
-    if (now === undefined || now > startMs) return true;
+/** When those start whom a booking or an extension at this provider might delay, by the present books. */
+export function startsAt(draft: Draft, providerId: ProviderId): ReadonlyMap<LeaseId, number> {
+  const starts = new Map<LeaseId, number>();
+  for (const { lease, startMs } of playForward(draft.world, draft.nowMs, PROTECTED_DEPTH, providerId)) {
+    if (startMs !== null) starts.set(lease.id, startMs);
   }
-  return false;
+  return starts;
+}
+
+/**
+ * The start by `before` of the first who would now start later; null: nobody would. Looks no further than
+ * that one.
+ */
+export function firstDelayed(
+  draft: Draft,
+  providerId: ProviderId,
+  before: ReadonlyMap<LeaseId, number>,
+): number | null {
+  if (before.size === 0) return null;
+  const left = new Map(before);
+  for (const { lease, startMs } of playForward(draft.world, draft.nowMs, PROTECTED_DEPTH, providerId)) {
+    const beforeMs = left.get(lease.id);
+    if (beforeMs === undefined) continue;
+    if (startMs === null || startMs > beforeMs) return beforeMs;
+    left.delete(lease.id);
+    if (left.size === 0) return null;
+  }
+  // No longer in the protected part of the queue, and so behind somebody who was behind it.
+  return left.values().next().value ?? null;
 }
 
 /** Books all on hosts that are free in the whole window; on failure nothing of it stays. */
@@ -147,7 +170,9 @@ function nearestStart(
   );
   for (const startMs of starts.slice(0, tries)) {
     const mark = draft.mark();
-    const feasible = tryBook(draft, command, startMs, parts) && !anyLater(draft, promisedBefore);
+    const feasible =
+      tryBook(draft, command, startMs, parts) &&
+      firstDelayed(draft, parts.demand.providerId, promisedBefore) === null;
     draft.rollbackTo(mark);
     if (feasible) return { startMs, tried: tries };
   }

@@ -6,16 +6,20 @@ import type { Draft } from '../draft.ts';
 import type { LeaseEvent } from '../lease/machine.ts';
 import type { Lease } from '../model/lease.ts';
 import { drainTouches } from '../scheduler/calendar.ts';
-import { forecast, isWaitedFor } from '../scheduler/forecast.ts';
+import { isWaitedFor } from '../scheduler/forecast.ts';
 import { isOverdrawn } from '../scheduler/free.ts';
 import { freeWith, type HostRow } from '../scheduler/host-row.ts';
 import { schedule } from '../scheduler/pass.ts';
-import { anyLater, PROTECTED_DEPTH } from './book.ts';
+import type { World } from '../world.ts';
+import { firstDelayed, PROTECTED_DEPTH, startsAt } from './book.ts';
 import { DONE, type Handled } from './handled.ts';
 import { noSuchLease, timeInPast, wrongState } from './refusals.ts';
 
-/** Ends that are tried for the offer in a refusal; each costs a forecast. */
-const ENDS_TRIED_MAX = 16;
+/** Something else that is to begin in the time which the lease would take. */
+interface Obstacle {
+  readonly what: string;
+  readonly fromMs: number;
+}
 
 export function extendLease(
   draft: Draft,
@@ -47,7 +51,7 @@ export function extendLease(
   const before =
     row === undefined || !isWaitedFor(world, row, PROTECTED_DEPTH)
       ? new Map<Lease['id'], number>()
-      : forecast(world, nowMs, PROTECTED_DEPTH);
+      : startsAt(draft, row.host.providerId);
   const mark = draft.mark();
   const previousEndMs = state.expiresAtMs;
   draft.lease(
@@ -65,37 +69,53 @@ export function extendLease(
     schedule(draft);
     return DONE;
   }
-  const conflict = windowConflict(draft, lease.id);
-  if (conflict === null && !anyLater(draft, before)) {
+  const obstacle = firstObstacle(draft, lease.id, before);
+  if (obstacle === null) {
     // The head of the queue may have been promised this host, and now starts as early on another.
     schedule(draft);
     return DONE;
   }
   draft.rollbackTo(mark);
-  return refuseExtension(draft, lease, previousEndMs, conflict, before);
+  return refuseExtension(draft, lease, previousEndMs, obstacle, before);
 }
 
 function extension(draft: Draft, expiresAtMs: number): Extract<LeaseEvent, { readonly type: 'extend' }> {
   return { type: 'extend', expiresAtMs, endEstimateMs: draft.world.settings.endEstimateMs };
 }
 
-/**
- * What else is planned on the host in the time that the lease would now take; null: nothing that it disturbs.
- */
-function windowConflict(draft: Draft, leaseId: Lease['id']): { readonly what: string } | null {
+/** What the lease disturbs with the end that it now has; null: nothing. */
+function firstObstacle(
+  draft: Draft,
+  leaseId: Lease['id'],
+  before: ReadonlyMap<Lease['id'], number>,
+): Obstacle | null {
   const lease = draft.world.leases.get(leaseId);
-  if (lease?.state.kind !== 'active') return null;
+  if (lease === undefined) return null;
+  const planned = plannedObstacle(draft.world, lease);
+  if (planned !== null) return planned;
+  const promisedMs = firstDelayed(draft, lease.request.demand.providerId, before);
+  return promisedMs === null
+    ? null
+    : { what: 'somebody who waits was promised this GPU', fromMs: promisedMs };
+}
+
+/** The first drain or window on the host that is in the way. */
+function plannedObstacle(world: World, lease: Lease): Obstacle | null {
+  if (lease.state.kind !== 'active') return null;
   const { claim } = lease.state;
-  const row = draft.world.hosts.get(claim.hostId);
+  const row = world.hosts.get(claim.hostId);
   if (row === undefined) return null;
-  const { drain } = row.host;
-  if (drain !== null && drainTouches(row, claim))
-    return { what: `host ${row.host.name} is drained from then on (${drain.reason})` };
+  let first: Obstacle | null = null;
   for (const { claim: planned, held } of row.claims.values()) {
-    if (held || planned.fromMs >= claim.untilMs) continue;
-    if (overdrawn(row, planned.fromMs)) return { what: 'the time after it is reserved' };
+    if (held || planned.fromMs >= (first?.fromMs ?? claim.untilMs)) continue;
+    if (overdrawn(row, planned.fromMs)) {
+      first = { what: 'the time after it is reserved', fromMs: planned.fromMs };
+    }
   }
-  return null;
+  const { drain } = row.host;
+  if (drain === null || !drainTouches(row, claim)) return first;
+  if (first !== null && first.fromMs < drain.fromMs) return first;
+  return { what: `host ${row.host.name} is drained from then on (${drain.reason})`, fromMs: drain.fromMs };
 }
 
 /**
@@ -121,44 +141,40 @@ function refuseExtension(
   draft: Draft,
   lease: Lease,
   endsAtMs: number,
-  conflict: { readonly what: string } | null,
+  obstacle: Obstacle,
   before: ReadonlyMap<Lease['id'], number>,
 ): Handled {
-  const untilMs = furthestEnd(draft, lease, endsAtMs, before);
-  const why = conflict?.what ?? 'somebody who waits was promised this GPU';
+  const untilMs = endBefore(draft, lease, endsAtMs, obstacle, before);
   const fix =
     untilMs > endsAtMs
       ? `It can be extended until ${formatTime(untilMs)}.`
       : 'It keeps its end; save your work, or shelve it and come back through the queue.';
-  return refuse('promise_conflict', `The lease cannot be extended that far: ${why}.`, fix, 'until', {
-    until: formatTime(untilMs),
-    lease: lease.id,
-  });
+  return refuse(
+    'promise_conflict',
+    `The lease cannot be extended that far: ${obstacle.what}.`,
+    fix,
+    'until',
+    { until: formatTime(untilMs), lease: lease.id },
+  );
 }
 
 /**
- * The latest end that is in nobody's way, as far as it is looked for: ends just before something else begins.
+ * The end just before the obstacle, or the present one where another is in the way even so. Only one is
+ * tried, because each costs a forecast and everybody waits for the decision.
  */
-function furthestEnd(
+function endBefore(
   draft: Draft,
   lease: Lease,
   endsAtMs: number,
+  obstacle: Obstacle,
   before: ReadonlyMap<Lease['id'], number>,
 ): number {
-  const { world } = draft;
-  const begins = [...before.values()];
-  const row = lease.state.kind === 'active' ? world.hosts.get(lease.state.claim.hostId) : undefined;
-  for (const { claim, held } of row?.claims.values() ?? []) if (!held) begins.push(claim.fromMs);
-  if (row !== undefined && row.host.drain !== null) begins.push(row.host.drain.fromMs);
   // Whole seconds, rounded down: the time is printed without fractions.
-  const ends = begins.map((atMs) => Math.floor((atMs - world.settings.endEstimateMs) / 1000) * 1000);
-  const tried = [...new Set(ends)].filter((endMs) => endMs > endsAtMs).toSorted((a, b) => a - b);
-  for (const endMs of tried.slice(0, ENDS_TRIED_MAX).toReversed()) {
-    const mark = draft.mark();
-    draft.lease(lease.id, extension(draft, endMs), null);
-    const isFree = windowConflict(draft, lease.id) === null && !anyLater(draft, before);
-    draft.rollbackTo(mark);
-    if (isFree) return endMs;
-  }
-  return endsAtMs;
+  const endMs = Math.floor((obstacle.fromMs - draft.world.settings.endEstimateMs) / 1000) * 1000;
+  if (endMs <= endsAtMs) return endsAtMs;
+  const mark = draft.mark();
+  draft.lease(lease.id, extension(draft, endMs), null);
+  const isFree = firstObstacle(draft, lease.id, before) === null;
+  draft.rollbackTo(mark);
+  return isFree ? endMs : endsAtMs;
 }

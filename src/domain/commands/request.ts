@@ -22,7 +22,7 @@ export function newLease(
     id,
     projectId: command.projectId,
     ownerId: command.ownerId,
-    name: command.name,
+    name: nameOf(command, id),
     createdAtMs: draft.nowMs,
     generation: 1,
     request: {
@@ -42,6 +42,11 @@ export function newLease(
     claimedAtMs: null,
     state: parts.state,
   };
+}
+
+/** Several leases of one request are told apart by a number. */
+function nameOf({ name, leaseIds }: CreateCommand, id: Lease['id']): string {
+  return leaseIds.length === 1 ? name : `${name}-${leaseIds.indexOf(id) + 1}`;
 }
 
 /** The demand of a flavor, on any host of its provider or on one. */

@@ -4,7 +4,7 @@
  * promise; for the others an estimate that gets better with each early return and worse only for reasons
  * that are told.
  */
-import type { LeaseId } from '../../base/ids.ts';
+import type { LeaseId, ProviderId } from '../../base/ids.ts';
 import type { Claim } from '../model/claim.ts';
 import { SETBACKS_MAX, type Lease } from '../model/lease.ts';
 import type { World } from '../world.ts';
@@ -18,7 +18,7 @@ import { earliestStart, expectAnew } from './start.ts';
  * Entries that get a forecast; those further back are told their place only. Bounds the cost of one
  * reading.
  */
-export const FORECAST_DEPTH = 256;
+const FORECAST_DEPTH = 256;
 
 /** The expected start of each waiting lease, at most `depth` of them; missing: nothing known ends in time. */
 export function forecast(
@@ -27,15 +27,34 @@ export function forecast(
   depth: number = FORECAST_DEPTH,
 ): ReadonlyMap<LeaseId, number> {
   const starts = new Map<LeaseId, number>();
-  const imagined = new Map<HostRow, Claim[]>();
-  for (const waiting of queueOrder(world, depth)) {
-    const lease = world.leases.get(waiting.leaseId);
-    if (lease === undefined) continue;
-    const start = quotaBlocks(world, lease) ? null : startOf(world, lease, nowMs, imagined);
-    if (start !== null) starts.set(lease.id, start);
+  for (const { lease, startMs } of playForward(world, nowMs, depth)) {
+    if (startMs !== null) starts.set(lease.id, startMs);
   }
-  for (const row of imagined.keys()) expectAnew(world, row);
   return starts;
+}
+
+/**
+ * The same one by one, for who may know enough before the end, and for who asks for one provider only (null:
+ * for all); a start of null: nothing known ends in time. The world must not change until it is through, or
+ * left.
+ */
+export function* playForward(
+  world: World,
+  nowMs: number,
+  depth: number,
+  providerId: ProviderId | null = null,
+): Generator<{ readonly lease: Lease; readonly startMs: number | null }, void> {
+  const imagined = new Map<HostRow, Claim[]>();
+  try {
+    for (const waiting of queueOrder(world, depth)) {
+      const lease = world.leases.get(waiting.leaseId);
+      if (lease === undefined || !isOf(lease, providerId)) continue;
+      const startMs = quotaBlocks(world, lease) ? null : startOf(world, lease, nowMs, imagined);
+      yield { lease, startMs };
+    }
+  } finally {
+    for (const row of imagined.keys()) expectAnew(world, row);
+  }
 }
 
 /**
@@ -53,6 +72,11 @@ export function isWaitedFor(world: World, row: HostRow, depth: number = FORECAST
     if (earliest?.isAmongFirst(demandKey, demand, row, depth + SETBACKS_MAX) === true) return true;
   }
   return false;
+}
+
+/** Providers share no hosts, so that those who wait for one are in nobody's way at another. */
+function isOf(lease: Lease, providerId: ProviderId | null): boolean {
+  return providerId === null || lease.request.demand.providerId === providerId;
 }
 
 function startOf(world: World, lease: Lease, nowMs: number, imagined: Map<HostRow, Claim[]>): number | null {

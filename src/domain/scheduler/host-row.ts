@@ -2,7 +2,7 @@ import { assert } from '../../base/assert.ts';
 import type { DeviceId, LeaseId } from '../../base/ids.ts';
 import type { Claim } from '../model/claim.ts';
 import { NO_DEVICES, type Device, type DeviceClass, type DeviceCounts, type Host } from '../model/host.ts';
-import { addCounts, addResources, countOf, take, type Free, type Need } from './free.ts';
+import { addResources, countOf, take, type Free, type Need } from './free.ts';
 
 /** A host with what lies on it. Owned by the world; only `apply` changes it. */
 export interface HostRow {
@@ -44,29 +44,30 @@ export function freeWith(
   extra: readonly Claim[] = [],
 ): Free {
   const { host } = row;
-  const present: Claim[] = [...extra];
-  for (const entry of row.claims.values()) if (counts(entry)) present.push(entry.claim);
   let { vcpus, memoryMiB, diskGiB } = addResources(host.capacity, host.foreign.resources, -1);
-  for (const { resources } of present) {
-    vcpus -= resources.vcpus;
-    memoryMiB -= resources.memoryMiB;
-    diskGiB -= resources.diskGiB;
-  }
-  const resources = { vcpus, memoryMiB, diskGiB };
-  if (host.claimKind === 'slot') {
-    const singles: Record<DeviceClass, number> = { ...addCounts(host.slots, host.foreign.devices, -1) };
-    for (const { devices } of present) {
-      for (const deviceClass in devices)
-        singles[deviceClass] = countOf(singles, deviceClass) - countOf(devices, deviceClass);
-    }
-    return { resources, singles, groups: [] };
-  }
+  const singles: Record<DeviceClass, number> = { ...host.slots };
   const taken = new Set<DeviceId>();
-  for (const claim of present) {
+  const without = (devices: DeviceCounts): void => {
+    for (const deviceClass in devices)
+      singles[deviceClass] = countOf(singles, deviceClass) - countOf(devices, deviceClass);
+  };
+  const lay = (claim: Claim): void => {
+    vcpus -= claim.resources.vcpus;
+    memoryMiB -= claim.resources.memoryMiB;
+    diskGiB -= claim.resources.diskGiB;
+    if (host.claimKind === 'slot') {
+      without(claim.devices);
+      return;
+    }
     assert(claim.kind === 'unit', 'claims on a unit host name their devices');
     for (const id of claim.deviceIds) taken.add(id);
-  }
-  return { resources, ...freeUnits(host, taken) };
+  };
+  for (const entry of row.claims.values()) if (counts(entry)) lay(entry.claim);
+  for (const claim of extra) lay(claim);
+  const resources = { vcpus, memoryMiB, diskGiB };
+  if (host.claimKind === 'unit') return { resources, ...freeUnits(host, taken) };
+  without(host.foreign.devices);
+  return { resources, singles, groups: [] };
 }
 
 /** What a host offers when nothing at all is on it. */
@@ -77,19 +78,23 @@ export function emptyFree(host: Host): Free {
 
 /** Picks the very cards for a need that fits, on a unit host where `present` are the claims to avoid. */
 export function pickDevices(row: HostRow, need: Need, present: readonly Claim[]): readonly DeviceId[] {
-  const takenIds = new Set<DeviceId>();
-  for (const claim of present) if (claim.kind === 'unit') for (const id of claim.deviceIds) takenIds.add(id);
-  const { groups, cards } = untouchedGroups(row.host, takenIds);
+  const taken = new Set<DeviceId>();
+  for (const claim of present) if (claim.kind === 'unit') for (const id of claim.deviceIds) taken.add(id);
+  const { alone, groups } = cardsOf(row.host);
+  const untouched = groups.filter((group) => isUntouched(group, taken));
   const free: Free = {
     resources: need.resources,
-    singles: singlesOf(cards),
-    groups: groups.map((group) => countDevices(group)),
+    singles: countFree(alone, taken),
+    groups: untouched.map((group) => group.counts),
   };
   const choice = take(free, need);
-  const pool = [...choice.groupIndexes.flatMap((index) => groups[index] ?? []), ...cards];
+  const pool = [
+    ...choice.groupIndexes.flatMap((index) => untouched[index]?.healthy ?? []),
+    ...alone.filter((device) => !taken.has(device.id)),
+  ];
   const picked: DeviceId[] = [];
   for (const deviceClass of Object.keys(need.devices).toSorted()) {
-    const ofClass = pool.filter((device) => device.deviceClass === deviceClass && device.quarantine === null);
+    const ofClass = pool.filter((device) => device.deviceClass === deviceClass);
     const wanted = countOf(need.devices, deviceClass);
     assert(ofClass.length >= wanted, 'a need that fits finds its devices');
     for (const device of ofClass.slice(0, wanted)) picked.push(device.id);
@@ -108,41 +113,68 @@ export function freeUnits(
   host: Host,
   taken: Pick<ReadonlySet<DeviceId>, 'has'>,
 ): { singles: DeviceCounts; groups: DeviceCounts[] } {
-  const { groups, cards } = untouchedGroups(host, taken);
-  return { singles: singlesOf(cards), groups: groups.map((group) => countDevices(group)) };
+  const { alone, groups } = cardsOf(host);
+  const untouched: DeviceCounts[] = [];
+  for (const group of groups) if (isUntouched(group, taken)) untouched.push(group.counts);
+  return { singles: countFree(alone, taken), groups: untouched };
 }
 
-/** Splits the free cards into whole groups of several and cards that stand alone. */
-function untouchedGroups(
-  host: Host,
-  taken: Pick<ReadonlySet<DeviceId>, 'has'>,
-): { groups: Device[][]; cards: Device[] } {
-  const members = new Map<string, Device[]>();
-  const cards: Device[] = [];
-  for (const device of host.devices) {
-    if (device.iommuGroup === null) {
-      if (device.quarantine === null && !taken.has(device.id)) cards.push(device);
-      continue;
-    }
-    const group = members.get(device.iommuGroup);
-    if (group === undefined) members.set(device.iommuGroup, [device]);
-    else group.push(device);
-  }
-  const groups: Device[][] = [];
-  for (const group of members.values()) {
-    // One taken card takes its whole group: two tenants behind one IOMMU group could reach each other's
-    // memory.
-    if (group.some((device) => taken.has(device.id))) continue;
-    const healthy = group.filter((device) => device.quarantine === null);
-    if (healthy.length === 0) continue;
-    if (group.length === 1) cards.push(...healthy);
-    else groups.push(healthy);
-  }
-  return { groups, cards };
+/** The cards of a unit host that could be handed out: the healthy ones. */
+interface Cards {
+  /** Alone in their IOMMU group, or without one. */
+  readonly alone: readonly Device[];
+  /** IOMMU groups of several. */
+  readonly groups: readonly CardGroup[];
 }
 
-function singlesOf(cards: readonly Device[]): DeviceCounts {
-  return cards.length === 0 ? NO_DEVICES : countDevices(cards);
+interface CardGroup {
+  /** The quarantined ones too: who has one of them has a part of the group. */
+  readonly members: readonly Device[];
+  readonly healthy: readonly Device[];
+  /** Of the healthy ones. */
+  readonly counts: DeviceCounts;
+}
+
+/** Worked out once for each host as it was observed: claims come and go far more often than cards. */
+const CARDS = new WeakMap<Host, Cards>();
+
+function cardsOf(host: Host): Cards {
+  let cards = CARDS.get(host);
+  if (cards === undefined) {
+    cards = groupCards(host.devices);
+    CARDS.set(host, cards);
+  }
+  return cards;
+}
+
+function groupCards(devices: readonly Device[]): Cards {
+  const alone = devices.filter((device) => device.iommuGroup === null && device.quarantine === null);
+  const groups: CardGroup[] = [];
+  const inGroups = devices.filter((device) => device.iommuGroup !== null);
+  for (const members of Map.groupBy(inGroups, (device) => device.iommuGroup).values()) {
+    const healthy = members.filter((device) => device.quarantine === null);
+    if (members.length === 1) alone.push(...healthy);
+    else if (healthy.length > 0) groups.push({ members, healthy, counts: countDevices(healthy) });
+  }
+  return { alone, groups };
+}
+
+/**
+ * One taken card takes its whole group: two tenants behind one IOMMU group could reach each other's memory.
+ */
+function isUntouched({ members }: CardGroup, taken: Pick<ReadonlySet<DeviceId>, 'has'>): boolean {
+  for (const { id } of members) if (taken.has(id)) return false;
+  return true;
+}
+
+function countFree(cards: readonly Device[], taken: Pick<ReadonlySet<DeviceId>, 'has'>): DeviceCounts {
+  let counts: Record<DeviceClass, number> | null = null;
+  for (const { id, deviceClass } of cards) {
+    if (taken.has(id)) continue;
+    counts ??= {};
+    counts[deviceClass] = countOf(counts, deviceClass) + 1;
+  }
+  return counts ?? NO_DEVICES;
 }
 
 function countDevices(devices: readonly Device[]): DeviceCounts {

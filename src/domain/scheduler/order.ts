@@ -61,7 +61,7 @@ export function queuePosition(world: World, lease: Lease): number | null {
 }
 
 /** The queue's entry of a lease; null when it does not wait. */
-export function waitingFor(lease: Lease): Waiting | null {
+function waitingFor(lease: Lease): Waiting | null {
   if (lease.state.kind !== 'queued') return null;
   return {
     leaseId: lease.id,

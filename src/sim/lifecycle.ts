@@ -254,6 +254,10 @@ function placeAgain(world: SimWorld, server: SimServer, prng: Prng): void {
   claim(world, host, server);
   server.pciReportedAtMs = world.nowMs + drawMs(world.timings.pciReportMs, prng);
   for (const port of portsOf(world, server)) world.bindPort(port, server.id, port.deviceOwner, host.name);
+  if (takeEffect(world, server, 'buildHangs')) {
+    server.taskState = 'spawning';
+    return;
+  }
   next(world, server, 'spawning', 'unshelved', world.timings.spawnMs, prng);
 }
 

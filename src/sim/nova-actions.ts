@@ -105,7 +105,7 @@ function unshelve(call: Call, server: SimServer, argument: unknown): Reply {
   }
   server.requestedHost = host;
   const offloaded = server.vmState === 'shelved_offloaded';
-  const kinds = offloaded ? (['unshelveIgnored', 'noValidHost'] as const) : [];
+  const kinds = offloaded ? (['buildHangs', 'unshelveIgnored', 'noValidHost'] as const) : [];
   beginUnshelve(
     call.world,
     server,

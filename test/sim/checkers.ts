@@ -38,11 +38,15 @@ export function checkCloud(cloud: SimCloud, deploymentId: string): readonly stri
 }
 
 /**
- * I3: what is due happens: leases end, waits end at their limit, reserved windows begin (or say why not), starts that
- * hang are given up. Only a freeze, observe mode, or (for ends) a doubt about the clock may hold that back.
+ * I3: what is due happens: leases end, waits end at their limit, reserved windows begin (or say why not),
+ * starts that hang are given up. Only a freeze, observe mode, or (for ends) a doubt about the clock may hold
+ * that back.
  */
 export class DueChecker {
-  /** Since when each lease is overdue, on the monotonic clock: the judged time itself may be set by a second source. */
+  /**
+   * Since when each lease is overdue, on the monotonic clock: the judged time itself may be set by a second
+   * source.
+   */
   readonly #overdueSince = new Map<LeaseId, number>();
 
   check(world: World, nowMs: number, monotonicMs: number): readonly string[] {
@@ -75,7 +79,9 @@ function dueNow({ state }: Lease, world: World): number | null {
   return null;
 }
 
-/** The log has no holes, and no change of a lease is missing in it: each begins where the one before ended. */
+/**
+ * The log has no holes, and no change of a lease is missing in it: each begins where the one before ended.
+ */
 export function checkEvents(events: readonly StoredEvent[]): readonly string[] {
   const broken: string[] = [];
   const last = new Map<string, string | null>();

@@ -399,13 +399,13 @@ export class Engine implements Core {
 
   async #tick(): Promise<void> {
     try {
-      const before = this.#revision;
+      const [before, askedMs] = [this.#revision, this.nowMs()];
       const outcome = await this.command('timer', { type: 'tick' });
       const more = outcome.ok && outcome.reply.kind === 'more' && outcome.reply.more;
-      // Timers may fire a moment early: then nothing is due yet, and nothing is held back.
+      // Only what was due when asked, and is still there, is held back: timers may fire a moment early.
       const dueMs = this.#committed.due.nextMs();
-      const isDue = dueMs !== null && dueMs <= this.nowMs();
-      if (!more && this.#revision === before && isDue) this.#holdBack();
+      const isLeft = dueMs !== null && dueMs <= askedMs;
+      if (!more && this.#revision === before && isLeft) this.#holdBack();
     } catch {
       // Stopped, or the commit failed: the reload looks at everything again.
       this.#holdBack();

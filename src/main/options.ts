@@ -1,5 +1,6 @@
 /** What `serve` runs with: the file, then the flags, then the demo's needs. */
 import { existsSync } from 'node:fs';
+import { SECOND_MS } from '../base/units.ts';
 import type { ServeOptions } from '../cli/io.ts';
 import { configSchema, loadConfig, type Config } from './config.ts';
 
@@ -7,6 +8,10 @@ import { configSchema, loadConfig, type Config } from './config.ts';
 export class ServeFailure extends Error {
   override readonly name = 'ServeFailure';
 }
+
+/** What starting and deleting take in the simulated cloud, at most. */
+const DEMO_START_MS = 8 * SECOND_MS;
+const DEMO_END_MS = 5 * SECOND_MS;
 
 /** Looked for when no file is named. */
 export const CONFIG_PATH_DEFAULT = '/etc/berth/berth.yaml';
@@ -30,10 +35,7 @@ export async function resolveOptions(options: ServeOptions): Promise<Config> {
   }
   const clouds =
     options.cloud === null ? config.clouds : config.clouds.filter((cloud) => cloud.name === options.cloud);
-  if (options.demo) {
-    if (clouds.length > 0 || config.declared !== null) return { ...config, clouds };
-    return { ...config, clouds, simulated: config.simulated ?? { hosts: 2, admin_port: 0 } };
-  }
+  if (options.demo) return demoConfig({ ...config, clouds }, options.configPath !== null);
   if (clouds.length === 0 && config.declared === null && config.simulated === null) {
     throw new ServeFailure(
       'there is nothing to lend: the configuration names no cloud, no declared host, and no simulated cloud; ' +
@@ -41,6 +43,15 @@ export async function resolveOptions(options: ServeOptions): Promise<Config> {
     );
   }
   return { ...config, clouds };
+}
+
+/** The simulated cloud unless the file names something else, and estimates that fit how quick it is. */
+function demoConfig(config: Config, hasFile: boolean): Config {
+  if (config.clouds.length > 0 || config.declared !== null) return config;
+  const simulated = config.simulated ?? { hosts: 2, admin_port: 0 };
+  if (hasFile) return { ...config, simulated };
+  const leases = { ...config.leases, start_estimate: DEMO_START_MS, end_estimate: DEMO_END_MS };
+  return { ...config, simulated, leases };
 }
 
 async function fileConfig(options: ServeOptions): Promise<Config> {

@@ -63,10 +63,10 @@ const moves = fc.array(fc.record({ kind: fc.nat(17), a: fc.nat(1000), b: fc.nat(
 /** Turns numbers into a command that makes sense more often than not. */
 function commandOf(w: World, move: Move, nowMs: number, counter: number): Command {
   const ids = [...w.leases.keys()];
-  const any = ids[move.a % Math.max(1, ids.length)] ?? lease('none');
+  const someLease = ids[move.a % Math.max(1, ids.length)] ?? lease('none');
   const inState = (kind: string): ReturnType<typeof lease> => {
     const found = [...w.leases.values()].filter((each) => each.state.kind === kind);
-    return found[move.a % Math.max(1, found.length)]?.id ?? any;
+    return found[move.a % Math.max(1, found.length)]?.id ?? someLease;
   };
   const hosts = ['s1', 's2', 'u1', 'u2'];
   const hostId = host(hosts[move.b % hosts.length] ?? 's1');
@@ -91,7 +91,7 @@ function commandOf(w: World, move: Move, nowMs: number, counter: number): Comman
         window: { fromMs: nowMs + (move.a % 100) * 60_000, reservationId: asId(`r${counter}`) },
       });
     case 6:
-      return { type: 'lease.release', leaseId: any };
+      return { type: 'lease.release', leaseId: someLease };
     case 7:
       return {
         type: 'lease.extend',
@@ -114,7 +114,7 @@ function commandOf(w: World, move: Move, nowMs: number, counter: number): Comman
         failure: { code: 'x', message: 'x', next: move.c % 4 === 0 ? 'final' : 'other_host' },
       };
     case 12:
-      return { type: 'lease.refs', leaseId: any, refs: { serverId: `srv${counter}` } };
+      return { type: 'lease.refs', leaseId: someLease, refs: { serverId: `srv${counter}` } };
     case 13:
       return move.a % 2 === 0
         ? { type: 'lease.shelve', leaseId: inState('active') }
@@ -132,7 +132,7 @@ function commandOf(w: World, move: Move, nowMs: number, counter: number): Comman
           }
         : { type: 'host.undrain', hostId };
     case 16:
-      if (move.a % 4 === 0) return { type: 'lease.lost', leaseId: any, cause: 'gone' };
+      if (move.a % 4 === 0) return { type: 'lease.lost', leaseId: someLease, cause: 'gone' };
       return {
         type: 'project.set',
         projectId: who.projectId,

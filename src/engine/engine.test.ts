@@ -387,7 +387,7 @@ test('after any history the engine, its store, and a new engine on it have the s
       });
       for (const [index, { kind, pick, min, fails }] of history.entries()) {
         const ids = [...r.engine.world.leases.keys()];
-        const any = ids[pick % Math.max(1, ids.length)] ?? lease('none');
+        const someLease = ids[pick % Math.max(1, ids.length)] ?? lease('none');
         const length = { durationMs: min * MINUTE_MS, projectId: project(`p${pick % 3}`) };
         const name = pick % 2 === 0 ? 'one' : 'two';
         const window = {
@@ -398,9 +398,9 @@ test('after any history the engine, its store, and a new engine on it have the s
           create(`l${index}`, name, length),
           create(`l${index}`, name, { ...length, leaseIds: [lease(`l${index}`), lease(`m${index}`)] }),
           create(`l${index}`, name, { ...length, window }),
-          { type: 'lease.release', leaseId: any },
-          { type: 'lease.ready', leaseId: any, connection: { host: '::1', port: 22, user: 'u' } },
-          { type: 'lease.gone', leaseId: any },
+          { type: 'lease.release', leaseId: someLease },
+          { type: 'lease.ready', leaseId: someLease, connection: { host: '::1', port: 22, user: 'u' } },
+          { type: 'lease.gone', leaseId: someLease },
           {
             type: 'host.drain',
             hostId: host('s1'),

@@ -16,7 +16,7 @@ export const borrow = defineCommand({
   path: ['borrow'],
   summary: 'Borrow a GPU and wait until you can get in',
   description:
-    'Shows the place in the queue and when it is expected to start, then each step until SSH answers. Only the ssh ' +
+    'Shows the place in the queue and when it is expected to start, then each step until its address is known. Only the ssh ' +
     'command line goes to stdout, so that $(berth borrow …) logs in. Ctrl-C while waiting gives the request back, ' +
     'except with --keep.',
   examples: [

@@ -38,7 +38,7 @@ export const hostDrain = defineCommand({
     const { lease_count: count } = host;
     if (count > 0)
       context.note(
-        count === 1 ? 'One lease runs on it until its end.' : `${count} leases run on it until their ends.`,
+        count === 1 ? 'One lease is on it, or booked there.' : `${count} leases are on it, or booked there.`,
       );
   },
 });

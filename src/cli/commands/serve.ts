@@ -17,10 +17,10 @@ export const serve = defineCommand({
   args: {},
   options: {
     configPath: text('--config FILE', 'Configuration file (YAML).'),
-    cloud: text('--cloud NAME', 'Cloud of clouds.yaml; else OS_CLOUD, or the configuration.'),
+    cloud: text('--cloud NAME', 'Only this one of the clouds in the configuration.'),
     listen: text('--listen HOST:PORT', 'Where to listen; default localhost:8080.'),
     dataDir: text('--data DIR', 'Folder of the embedded store; made if it is not there.'),
-    storeUrl: text('--store URL', 'Store elsewhere, such as postgres://host/berth; instead of --data.'),
+    storeUrl: text('--store URL', 'Another store than SQLite; this version has none and refuses it.'),
     mode: choice(
       '--mode MODE',
       ['act', 'observe'],

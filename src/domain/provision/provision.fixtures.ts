@@ -50,7 +50,6 @@ export const STATES = {
     kind: 'ending',
     sinceMs: 0,
     claim: CLAIM,
-    // oxlint-disable-next-line unicorn/no-thenable -- a lease state, never awaited
     then: { kind: 'end', reason: 'released', cause: null },
   },
 } as const satisfies Record<string, LeaseState>;

@@ -284,12 +284,12 @@ const move = fc.record({
 
 function commandOf(run: PunctualRun, { kind, which, lengthMin }: Move, id: string): Command {
   const ids = [...run.world.leases.keys()];
-  const any = ids[which % Math.max(1, ids.length)] ?? lease('none');
+  const someLease = ids[which % Math.max(1, ids.length)] ?? lease('none');
   const length = { durationMs: lengthMin * MINUTE_MS, projectId: project(`p${which % 3}`) };
   const name = FLAVORS[which % FLAVORS.length]?.name ?? 'one';
-  if (kind === 7) return { type: 'lease.release', leaseId: any };
+  if (kind === 7) return { type: 'lease.release', leaseId: someLease };
   if (kind === 8)
-    return { type: 'lease.extend', leaseId: any, expiresAtMs: run.nowMs + lengthMin * MINUTE_MS };
+    return { type: 'lease.extend', leaseId: someLease, expiresAtMs: run.nowMs + lengthMin * MINUTE_MS };
   if (kind === 9) {
     const window = {
       fromMs: run.nowMs + (1 + (which % 60)) * MINUTE_MS,

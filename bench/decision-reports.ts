@@ -109,7 +109,7 @@ export class Reports {
         return { type: 'intent.open', intent, generation: lease.generation };
       }
       case 'progress':
-        return { type: 'lease.progress', leaseId, progress: report.progress };
+        return { type: 'lease.progress', leaseId, progress: report.progress, obstacle: null };
       case 'located':
         return { type: 'lease.located', leaseId, hostId: this.#hostOf(lease) };
       case 'ready':

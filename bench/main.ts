@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { passes, type Bench, type Report } from './bench.ts';
+import { benchBorrow } from './borrow.ts';
 import { benchDecision } from './decision.ts';
 import { benchExpiry } from './expiry.ts';
 import { benchGrants } from './grants.ts';
@@ -24,6 +25,7 @@ const BENCHES: readonly Bench[] = [
   { name: 'slow-disk', summary: 'reads while each commit waits for the disk', run: benchSlowDisk },
   { name: 'release', summary: 'from a return to the grant of the next', run: benchRelease },
   { name: 'expiry', summary: 'how late leases end', run: benchExpiry },
+  { name: 'borrow', summary: 'the calls of a borrow, and the time between them', run: benchBorrow },
   { name: 'start', summary: 'start on a store of long use; memory', run: benchStart },
 ];
 

@@ -34,8 +34,10 @@ async function serveBerth(options: {
     ids: { next: () => randomUUID() },
     version: 'bench',
     openAs: null,
+    clouds: [],
     metricsNeedToken: false,
     rateLimit: null,
+    isMachineOf: () => false,
     trustedProxies: [],
     tls: null,
   });

@@ -1,10 +1,12 @@
 /**
  * Writes the pages that follow from the sources: the references of the API, of the command line and of
- * errors, and the page of the configuration. With `--check` it writes nothing and fails where a page differs.
+ * errors, the page of the configuration, and that of the doctor's findings. With `--check` it writes nothing
+ * and fails where a page differs.
  */
 import fs from 'node:fs';
 import path from 'node:path';
 import { cliReference } from '../src/cli/reference.ts';
+import { doctorPage } from '../src/doctor/page.ts';
 import { apiPage } from './docs/api-page.ts';
 import { configurationPage } from './docs/configuration-page.ts';
 import { errorsPage } from './docs/errors-page.ts';
@@ -13,6 +15,7 @@ const folder = path.join(import.meta.dirname, '..', 'docs');
 
 const pages: Readonly<Record<string, string>> = {
   'operate/configuration.md': configurationPage(),
+  'operate/doctor.md': doctorPage(),
   'reference/api.md': apiPage(),
   'reference/cli.md': cliReference(),
   'reference/errors.md': errorsPage(),

@@ -1,7 +1,8 @@
 /** The composition root: the only place that reads argv and the environment and puts adapters together. */
 import { stringify } from 'yaml';
+import { systemClock } from './base/clock.ts';
 import { CliFailure } from './cli/failure.ts';
-import type { ServerCommands } from './cli/io.ts';
+import type { CloudLogins, ServerCommands } from './cli/io.ts';
 import { processIo } from './cli/process-io.ts';
 import { runCli } from './cli/run.ts';
 import { configSchema, loadConfig, printable } from './main/config.ts';
@@ -29,6 +30,14 @@ const server: ServerCommands = {
       throw systemFailure(error) ?? error;
     }
   },
+  async doctor(options) {
+    const { examineClouds } = await import('./main/doctor.ts');
+    return examineClouds(options, { env: process.env, folder: process.cwd(), clock: systemClock });
+  },
+  async doctorCatalogue() {
+    const { doctorEntries } = await import('./main/doctor.ts');
+    return doctorEntries();
+  },
   async configCheck(path) {
     const loaded = await loadConfig(path ?? CONFIG_PATH_DEFAULT);
     return loaded.ok ? [] : loaded.error;
@@ -41,7 +50,18 @@ const server: ServerCommands = {
   },
 };
 
-process.exitCode = await runCli(process.argv.slice(2), processIo(process, VERSION, server));
+const clouds: CloudLogins = {
+  logIn: async (cloud) => (await cloudLogins()).logIn(cloud),
+  known: async () => (await cloudLogins()).known(),
+};
+
+process.exitCode = await runCli(process.argv.slice(2), processIo(process, VERSION, server, clouds));
+
+/** Loaded only here: most commands need no cloud. */
+async function cloudLogins(): Promise<CloudLogins> {
+  const { createCloudLogins } = await import('./main/cloud-login.ts');
+  return createCloudLogins({ env: process.env, folder: process.cwd(), clock: systemClock });
+}
 
 /**
  * What the operating system refused (an address, a folder, a key file), for the operator to mend; null:

@@ -17,6 +17,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   store: ['base', 'domain', 'engine'],
   openstack: ['base', 'domain', 'engine'],
   declared: ['base', 'domain', 'engine'],
+  doctor: ['base', 'domain', 'engine', 'openstack'],
   github: ['base', 'domain', 'engine'],
   api: ['base', 'domain'],
   server: ['base', 'domain', 'engine', 'api'],
@@ -24,7 +25,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   cli: ['base', 'api', 'client'],
   agent: ['base', 'api', 'client'],
   sim: ['base'],
-  main: 'base domain engine controllers store openstack declared github api server client cli agent sim'.split(
+  main: 'base domain engine controllers store openstack declared doctor github api server client cli agent sim'.split(
     ' ',
   ),
 };

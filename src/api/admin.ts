@@ -26,6 +26,20 @@ export const oneFreeze = z.object({ freeze: freezeState });
 
 export const freezeBody = z.strictObject({ reason: lineOfText(1000) }).meta({ id: 'CreateFreeze' });
 
+const accountJson = z.object({
+  user_id: z.string(),
+  user_name: z.string(),
+  project_id: z.string().nullable(),
+  project_name: z.string().nullable(),
+  roles: z.array(z.string()),
+  rights: z
+    .enum(['full', 'member'])
+    .meta({ description: '`full`: it sees hosts and the servers of all projects. `member`: its own project.' }),
+  missing: z.array(z.string()).meta({ description: 'What it may not read.' }),
+  ownership: z.enum(['project', 'trust', 'service']),
+  placement: z.enum(['nova', 'pinned']),
+});
+
 export const statusJson = z
   .object({
     version: z.string(),
@@ -47,13 +61,20 @@ export const statusJson = z
         observed_at: timeOutOrNull,
         error: z.string().nullable(),
         warnings: z.array(z.string()),
+        account: accountJson.nullable().meta({ description: "Berth's own account in the cloud." }),
       }),
     ),
     planned_steps: z.array(z.object({ lease_id: z.string(), step: z.string(), why: z.string() })).meta({
       description: 'What would be done outside if the service were not frozen, or did not only observe.',
     }),
     actor: z
-      .object({ user_id: z.string(), project_id: z.string(), role: z.enum(ROLE_NAMES) })
+      .object({
+        user_id: z.string(),
+        user_name: z.string().meta({ description: 'For people; the id where no other name is known.' }),
+        project_id: z.string(),
+        project_name: z.string(),
+        role: z.enum(ROLE_NAMES),
+      })
       .meta({ description: 'Who you are to the service.' }),
   })
   .meta({ id: 'Status' });
@@ -80,7 +101,7 @@ const quota = z.int().min(0).max(1_000_000).nullish().meta({ description: 'Left 
 
 export const putProjectBody = z
   .strictObject({
-    name: lineOfText(255).nullish().meta({ description: 'Default: the id.' }),
+    name: lineOfText(255).nullish().meta({ description: 'Default: the name that it has, else the id.' }),
     quota: z
       .strictObject({ gpus: quota, leases: quota })
       .nullish()

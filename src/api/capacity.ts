@@ -18,7 +18,14 @@ const flavorJson = z
     scratch_gib: z.int().meta({ description: 'Of `disk_gib`, what shelving does not keep.' }),
     gpus: gpuCounts,
     total: z.int().meta({ description: 'How many fit at once on all healthy hosts.' }),
-    available: z.int().meta({ description: 'How many fit right now.' }),
+    available: z
+      .int()
+      .nullable()
+      .meta({ description: 'How many fit right now; null: not known, `note` says why.' }),
+    observed_at: timeOutOrNull.meta({
+      description: 'When its cloud was last seen as a whole; null: not since the service began.',
+    }),
+    note: z.string().nullable().meta({ description: 'What to know about these numbers.' }),
     next_free_at: timeOutOrNull.meta({
       description: 'None now: when the next one gets free, as far as known.',
     }),

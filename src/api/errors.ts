@@ -48,6 +48,18 @@ const refusals: Readonly<Record<RefusalCode, ErrorEntry>> = {
     when: 'No flavor has this id or name, or none meets the requirements.',
     whatToDo: 'Choose one of GET /v1/flavors.',
   },
+  cloud_unavailable: {
+    status: 503,
+    title: 'Cloud does not answer',
+    when: 'A cloud could not be asked: about the token, or about what the lease needs. Nothing was made.',
+    whatToDo: 'Wait as long as `Retry-After` says; GET /v1/status tells the state of each cloud.',
+  },
+  cloud_refused: {
+    status: 422,
+    title: 'Refused by the cloud',
+    when: 'The cloud would refuse to make the server: no role in the project, no such image, no network.',
+    whatToDo: 'Do what `detail` says; nothing was made.',
+  },
   flavor_unavailable: {
     status: 409,
     title: 'Flavor cannot be borrowed',
@@ -200,14 +212,30 @@ const transportErrors = {
   unauthenticated: {
     status: 401,
     title: 'Not authenticated',
-    when: 'There is no token, or it is unknown or revoked.',
-    whatToDo: 'Send `Authorization: Bearer <token>` or `X-Auth-Token: <token>` with a valid token.',
+    when: 'There is no token, or nobody here knows it (any more).',
+    whatToDo:
+      'Send `Authorization: Bearer <token>` with a token of Berth, or `X-Auth-Token: <token>` with one of the ' +
+      "cloud's identity service.",
   },
   token_expired: {
     status: 401,
     title: 'Token expired',
     when: 'The token is known, but its time is over.',
     whatToDo: 'Ask a manager of the project for a new one (`berth token create`).',
+  },
+  token_unusable: {
+    status: 403,
+    title: 'Token not usable here',
+    when:
+      'The cloud knows the token, but it is not for a project, has no role that counts, or is restricted by ' +
+      'access rules.',
+    whatToDo: 'Log in for a project on which you have one of the roles reader, member, manager or admin.',
+  },
+  cloud_forbids: {
+    status: 403,
+    title: 'The cloud does not allow this',
+    when: "Berth's own account in the cloud lacks the right to do it.",
+    whatToDo: 'Let an administrator of the cloud run the command that `fix` shows.',
   },
   cross_origin: {
     status: 403,

@@ -1,5 +1,6 @@
 import { byId } from './capacity.ts';
 import {
+  adoptableList,
   adoptionBody,
   createdLeases,
   createLeaseBody,
@@ -44,6 +45,8 @@ export const leaseRoutes = {
       'private_key',
       'invalid',
       'not_found',
+      'cloud_refused',
+      'cloud_unavailable',
       'flavor_unknown',
       'flavor_unavailable',
       'host_unknown',
@@ -137,6 +140,16 @@ export const leaseRoutes = {
       'duration_too_long',
       'stale',
     ],
+  },
+  listAdoptable: {
+    ...read,
+    path: '/v1/adoptions',
+    tag: 'leases',
+    summary: 'List servers that can be adopted',
+    description: 'Servers with a Berth tag that no record owns, as the newest look at each cloud shows them.',
+    role: 'admin',
+    response: adoptableList,
+    errors: [],
   },
   adoptLease: {
     ...command,

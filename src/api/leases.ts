@@ -57,6 +57,7 @@ export const leaseJson = z
     id: z.string(),
     name: z.string(),
     project_id: z.string(),
+    project_name: z.string().nullable().meta({ description: 'For people, where it is known.' }),
     owner_id: z.string(),
     state: z.enum(LEASE_STATES),
     flavor: z.string().meta({ description: 'Name of the flavor.' }),
@@ -76,6 +77,10 @@ export const leaseJson = z
       .record(z.string(), z.int())
       .meta({ description: 'Queued: how many hosts each reason rules out.' }),
     progress: z.enum(PROGRESS).nullable().meta({ description: 'Starting: what is being done.' }),
+    obstacle: z
+      .string()
+      .nullable()
+      .meta({ description: 'Starting: why one cannot get in yet, as the last look showed.' }),
     connection: z
       .object({ host: z.string(), port: z.int(), user: z.string(), ssh: z.string() })
       .nullable()
@@ -124,6 +129,9 @@ const wantedFields = {
   duration: durationText.nullish(),
   duration_seconds: durationSeconds.nullish(),
 };
+
+/** A machine, by its lease and by what only it was told. */
+export const byMachine = z.strictObject({ id: idText, secret: idText });
 
 export const createLeaseBody = z
   .strictObject({
@@ -229,6 +237,28 @@ export const adoptionBody = z
   })
   .superRefine(requireOneDuration)
   .meta({ id: 'Adoption' });
+
+export const adoptableList = z.object({
+  servers: z.array(
+    z.object({
+      server_id: z.string(),
+      name: z.string(),
+      status: z.string().meta({ description: 'As Nova names it. Only what is ACTIVE can be adopted.' }),
+      provider_id: z.string(),
+      deployment_id: z.string().meta({ description: 'Of the tag: the deployment that made it.' }),
+      lease_id: z.string().meta({ description: 'Of the tag.' }),
+      project_id: z.string().nullable(),
+      owner_id: z.string().nullable(),
+      flavor: z.string().nullable(),
+      host: z.string().nullable(),
+      address: z.string().nullable(),
+      port_id: z.string().nullable(),
+      floating_ip_id: z.string().nullable(),
+      launched_at: timeOutOrNull,
+    }),
+  ),
+});
+export type AdoptableListJson = z.output<typeof adoptableList>;
 
 function requireOneWanted(
   body: { readonly flavor?: unknown; readonly requirements?: unknown },

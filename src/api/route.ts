@@ -80,11 +80,11 @@ export function commonErrors(route: Route): readonly ErrorCode[] {
   const codes: ErrorCode[] = ['internal', 'misdirected_host'];
   if (route.role !== 'public') {
     codes.push('unauthenticated', 'forbidden', 'rate_limited', 'engine_stopped', 'overloaded');
-    codes.push('malformed_header', 'revision_timeout');
+    codes.push('malformed_header', 'revision_timeout', 'token_unusable', 'cloud_unavailable');
   }
   if (route.params !== null || route.query !== null || route.body !== null) codes.push('invalid_field');
   if (route.query !== null || route.body !== null) codes.push('unknown_field');
-  if (route.method !== 'GET')
+  if (route.method !== 'GET' && route.role !== 'public')
     codes.push('cross_origin', 'malformed_json', 'body_too_large', 'unsupported_media_type');
   if (route.body !== null) codes.push('missing_field');
   if (route.idempotent) codes.push('idempotency_mismatch');

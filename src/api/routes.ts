@@ -27,9 +27,16 @@ import {
   oneFlavorGpu,
   oneHost,
 } from './capacity.ts';
+import {
+  byCloudProject,
+  cloudProjectList,
+  grantProjectBody,
+  oneCloudProject,
+  revokeProjectQuery,
+} from './clouds.ts';
 import { eventPage, listEventsQuery } from './events.ts';
 import { leaseRoutes } from './lease-routes.ts';
-import { explainBody } from './leases.ts';
+import { byMachine, explainBody } from './leases.ts';
 import { command, open, read, type Route } from './route.ts';
 import { explanationJson, queueJson } from './waiting.ts';
 
@@ -209,6 +216,45 @@ const accessRoutes = {
     response: oneProject,
     errors: ['invalid'],
   },
+  listCloudProjects: {
+    ...read,
+    path: '/v1/clouds/{id}/projects',
+    tag: 'access',
+    summary: "List the projects of a cloud on which Berth's account has a role",
+    role: 'admin',
+    params: byId,
+    response: cloudProjectList,
+    errors: ['not_found'],
+  },
+  grantProject: {
+    ...command,
+    path: '/v1/clouds/{id}/projects',
+    tag: 'access',
+    summary: 'Let Berth work in a project of a cloud',
+    description:
+      "Gives Berth's account the role that it needs there: member, or admin where Berth picks the hosts " +
+      '(`placement: pinned`). A repetition changes nothing.',
+    role: 'admin',
+    params: byId,
+    body: grantProjectBody,
+    response: oneCloudProject,
+    errors: ['not_found', 'invalid', 'invalid_state', 'cloud_forbids'],
+    idempotent: false,
+  },
+  revokeProject: {
+    ...command,
+    method: 'DELETE',
+    path: '/v1/clouds/{id}/projects/{project}',
+    tag: 'access',
+    summary: 'End the right of Berth to work in a project of a cloud',
+    description: 'Refused while leases of the project live, unless `force` is `true`.',
+    role: 'admin',
+    params: byCloudProject,
+    query: revokeProjectQuery,
+    response: oneCloudProject,
+    errors: ['not_found', 'invalid', 'invalid_state', 'cloud_forbids'],
+    idempotent: false,
+  },
   listTokens: {
     ...read,
     path: '/v1/tokens',
@@ -265,6 +311,21 @@ const publicRoutes = {
     params: byId,
     response: oneFlavorGpu,
     errors: ['no_observation'],
+  },
+  phoneHome: {
+    ...command,
+    path: '/v1/phone-home/{id}/{secret}',
+    tag: 'service',
+    summary: 'Tell that the machine of a lease is up',
+    description:
+      'For machines of clouds with `ready.probe: phone_home`: cloud-init calls the address that it was given. ' +
+      'The body may be of any type and is not read. Only counts while the lease is starting.',
+    role: 'public',
+    params: byMachine,
+    status: 204,
+    response: null,
+    errors: ['not_found', 'rate_limited', 'body_too_large', 'cross_origin', 'engine_stopped', 'overloaded'],
+    idempotent: false,
   },
   healthz: {
     ...open,

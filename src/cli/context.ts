@@ -1,5 +1,6 @@
 import { createClient, type Client } from '../client/client.ts';
-import { EXIT, CliFailure, UsageError } from './failure.ts';
+import { authorizationOf, type GivenCredentials } from './credentials.ts';
+import { UsageError } from './failure.ts';
 import { paintFor, type Paint } from './format/style.ts';
 import { printable } from './format/text-width.ts';
 import type { CliIo } from './io.ts';
@@ -18,9 +19,8 @@ export interface CliContext {
 }
 
 /** How to reach the server, as given on the command line; null: left to the environment. */
-export interface Connect {
+export interface Connect extends GivenCredentials {
   readonly url: string | null;
-  readonly token: string | null;
   /** For one try of one call. */
   readonly timeoutMs: number | null;
 }
@@ -29,10 +29,10 @@ export const URL_DEFAULT = 'http://localhost:8080';
 
 /** Makes the context of a command that talks to a server. Reads the token file if one is named. */
 export async function clientContext(io: CliIo, connect: Connect): Promise<CliContext> {
-  const token = await tokenOf(io, connect.token);
+  const authorization = await authorizationOf(io, connect);
   const client = createClient({
     baseUrl: urlOf(io, connect.url),
-    token,
+    authorization,
     fetch: patientFetch(io),
     clock: io.clock,
     ...(connect.timeoutMs !== null && { timeoutMs: connect.timeoutMs }),
@@ -57,23 +57,4 @@ function urlOf(io: CliIo, option: string | null): string {
   const parsed = URL.parse(url);
   if (parsed !== null && (parsed.protocol === 'http:' || parsed.protocol === 'https:')) return url;
   throw new UsageError(`${from} is no address of a server: '${url}'`, `Write it like ${URL_DEFAULT}.`);
-}
-
-/** Never part of any message: whatever is wrong with a token is said without it. */
-async function tokenOf(io: CliIo, option: string | null): Promise<string | null> {
-  const given = option ?? (io.env['BERTH_TOKEN'] || null);
-  if (given !== null) return checked(given.trim(), option === null ? 'BERTH_TOKEN' : '--token');
-  const path = io.env['BERTH_TOKEN_FILE'] || null;
-  if (path === null) return null;
-  const content = await io.readText(path).catch((error: unknown) => {
-    const why = error instanceof Error ? error.message : 'unknown failure';
-    throw new CliFailure(`the token file cannot be read: ${why}`, 'Correct BERTH_TOKEN_FILE.', EXIT.usage);
-  });
-  return checked(content.trim(), 'the file of BERTH_TOKEN_FILE');
-}
-
-/** What cannot stand in a header would fail in `fetch`, whose message repeats it. */
-function checked(token: string, from: string): string {
-  if (/^[\x21-\x7E]+$/.test(token)) return token;
-  throw new UsageError(`${from} is not a token`, 'A token is one word of letters, digits and signs.');
 }

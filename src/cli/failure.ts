@@ -52,7 +52,7 @@ export function failureOf(error: unknown): CliFailure | null {
     return new CliFailure(error.message, error.fix, EXIT.unreachable, { cause: error });
   }
   if (error instanceof ApiError) {
-    const denied = error.code === 'unauthenticated' || error.code === 'forbidden';
+    const denied = DENIALS.has(error.code);
     return new CliFailure(error.detail, fixOf(error), denied ? EXIT.unauthorized : EXIT.failed, {
       cause: error,
     });
@@ -65,10 +65,9 @@ export function isNotFound(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404;
 }
 
+const DENIALS: ReadonlySet<string> = new Set(['unauthenticated', 'forbidden', 'token_unusable']);
+
 function fixOf(error: ApiError): string {
-  if (error.code === 'unauthenticated') {
-    return 'Put a valid token into BERTH_TOKEN, or its file into BERTH_TOKEN_FILE.';
-  }
   return error.status >= 500 && error.requestId !== ''
     ? `${error.fix} (request ${error.requestId})`
     : error.fix;

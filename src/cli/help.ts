@@ -18,6 +18,10 @@ export const connectOptions = {
     '--token TOKEN',
     'API token. Better in BERTH_TOKEN or a file named by BERTH_TOKEN_FILE: others see command lines.',
   ),
+  osCloud: text(
+    '--os-cloud CLOUD',
+    'Log in to this cloud of clouds.yaml; else OS_CLOUD, or OS_AUTH_URL and its like.',
+  ),
   timeout: duration('--timeout DURATION', 'How long one call may take; default 30s.'),
 } as const;
 

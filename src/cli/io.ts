@@ -22,6 +22,42 @@ export interface ServeOptions {
   readonly insecureHttp: boolean;
 }
 
+/** What `berth doctor` was asked for; null: left to the configuration. */
+export interface DoctorOptions {
+  readonly configPath: string | null;
+  readonly cloud: string | null;
+  readonly dataDir: string | null;
+  /** To examine beside those of the configuration, by id or name. */
+  readonly projects: readonly string[];
+  /** Called with what is being read. */
+  readonly say: (what: string) => void;
+}
+
+/** One thing that is wrong with a cloud. */
+export interface DoctorFinding {
+  readonly code: string;
+  readonly severity: 'error' | 'warning' | 'info';
+  /** Name of the cloud; '' where none was reached. */
+  readonly cloud: string;
+  readonly subject: string;
+  readonly message: string;
+  readonly fix: string;
+}
+
+export interface DoctorReport {
+  /** Names of the clouds that were examined. */
+  readonly clouds: readonly string[];
+  readonly findings: readonly DoctorFinding[];
+}
+
+export interface DoctorEntry {
+  readonly code: string;
+  readonly severity: DoctorFinding['severity'];
+  readonly theme: string;
+  readonly title: string;
+  readonly fix: string;
+}
+
 /**
  * What this program does beside being a client; handed in by the composition root. Each may reject with a
  * CliFailure that says what to do.
@@ -34,8 +70,30 @@ export interface ServerCommands {
    * would read.
    */
   configCheck(path: string | null): Promise<readonly string[]>;
+  /**
+   * Examines clouds; what is wrong is a finding, never a rejection, except that no cloud is named.
+   */
+  doctor(options: DoctorOptions): Promise<DoctorReport>;
+  /** Every finding that there can be. */
+  doctorCatalogue(): Promise<readonly DoctorEntry[]>;
   /** The whole configuration as `serve` would use it, as YAML without secrets. */
   configPrint(path: string | null): Promise<string>;
+}
+
+/** How a program ended: by itself, or by a signal such as `SIGTERM`. */
+export type ProgramEnd =
+  | { readonly kind: 'exited'; readonly code: number }
+  | { readonly kind: 'killed'; readonly signal: NodeJS.Signals };
+
+/** Logs the caller in at a cloud of the own; handed in by the composition root. */
+export interface CloudLogins {
+  /**
+   * A token of the cloud of this name in clouds.yaml; null: of the one that OS_* describe. Rejects with a
+   * CliFailure that says what to do.
+   */
+  logIn(cloud: string | null): Promise<string>;
+  /** Names of the clouds of the clouds.yaml that lies around; empty where none does, or it cannot be read. */
+  known(): Promise<readonly string[]>;
 }
 
 /** All that the command line needs of the outside. */
@@ -48,6 +106,15 @@ export interface CliIo {
   readonly fetch: typeof fetch;
   /** Text of a file; rejects with the system's error (`code` ENOENT …). */
   readText(path: string): Promise<string>;
+  /** Makes a folder and those above it, for its owner alone. */
+  makeFolder(path: string): Promise<void>;
+  /** Removes a file; one that is not there is no fault. */
+  removeFile(path: string): Promise<void>;
+  /**
+   * Runs a program of PATH on this terminal, passes signals on to it, and resolves once it has ended; null:
+   * there is no such program.
+   */
+  runProgram(name: string, args: readonly string[]): Promise<ProgramEnd | null>;
   /**
    * Calls back at each Ctrl-C (or SIGTERM, SIGHUP) instead of ending the process; returns what undoes that.
    */
@@ -55,4 +122,5 @@ export interface CliIo {
   /** Of this program. */
   readonly version: string;
   readonly server: ServerCommands;
+  readonly clouds: CloudLogins;
 }

@@ -7,6 +7,7 @@ const nowMs = Date.parse('2026-11-21T12:00:00Z');
 const lease: LeaseJson = {
   id: '4f3a1b2c-0000-4000-8000-000000000000',
   name: 'training',
+  project_name: null,
   project_id: 'ml',
   owner_id: 'ada',
   state: 'queued',
@@ -25,6 +26,7 @@ const lease: LeaseJson = {
   forecast_at: '2026-11-21T14:10:00Z',
   wait_reasons: {},
   progress: null,
+  obstacle: null,
   connection: null,
   at_end: 'shelve',
   end_reason: null,
@@ -46,6 +48,15 @@ test.each<[Partial<LeaseJson>, string]>([
   [{ state: 'reserved', starts_at: '2026-11-22T12:00:00Z' }, 'reserved, starts in 1d'],
   [{ state: 'starting', progress: 'building', host: 'gpu-01' }, 'building the machine on gpu-01'],
   [{ state: 'starting', progress: 'waiting' }, 'preparing'],
+  [
+    {
+      state: 'starting',
+      progress: 'checking',
+      host: 'gpu-01',
+      obstacle: 'SSH did not answer at 192.0.2.7:22',
+    },
+    'checking whether one can get in on gpu-01: SSH did not answer at 192.0.2.7:22',
+  ],
   [
     { state: 'ended', end_reason: 'failed', cause: 'No valid host' },
     'it could not be started: No valid host',

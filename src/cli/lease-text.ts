@@ -22,7 +22,7 @@ const PROGRESS: Readonly<Record<NonNullable<LeaseJson['progress']>, string>> = {
   network: 'making the network port',
   building: 'building the machine',
   address: 'getting an address',
-  checking: 'checking that SSH answers',
+  checking: 'checking whether one can get in',
 };
 
 const REASONS: ReadonlyMap<string, string> = new Map([
@@ -74,7 +74,7 @@ export function nowText(lease: LeaseJson, nowMs: number): string {
     case 'queued':
       return queueText(lease, nowMs);
     case 'starting':
-      return `${PROGRESS[lease.progress ?? 'waiting']}${lease.host === null ? '' : ` on ${lease.host}`}`;
+      return startingText(lease);
     case 'active':
       return 'ready';
     case 'shelving':
@@ -90,8 +90,8 @@ export function nowText(lease: LeaseJson, nowMs: number): string {
 
 /** Equal while nothing happens but that time goes by. */
 export function stageOf(lease: LeaseJson): string {
-  const { state, position, progress, host, forecast_at: forecast } = lease;
-  return [state, position, progress, host, forecast === null].join(' ');
+  const { state, position, progress, obstacle, host, forecast_at: forecast } = lease;
+  return [state, position, progress, obstacle, host, forecast === null].join(' ');
 }
 
 /** Why it ended, as a clause. */
@@ -125,6 +125,11 @@ const OTHERS: ReadonlyMap<string, string> = new Map([
 export function leaseName(lease: Pick<LeaseJson, 'id' | 'name'>): string {
   const id = shortId(lease.id);
   return lease.name === '' || lease.name.endsWith(id) ? id : `${id} (${lease.name})`;
+}
+
+function startingText({ progress, host, obstacle }: LeaseJson): string {
+  const where = host === null ? '' : ` on ${host}`;
+  return `${PROGRESS[progress ?? 'waiting']}${where}${obstacle === null ? '' : `: ${obstacle}`}`;
 }
 
 function queueText(lease: LeaseJson, nowMs: number): string {

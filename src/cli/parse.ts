@@ -69,7 +69,10 @@ export function parseCommandLine(
     group.addCommand(leaf);
   }
   // `--help` wins over everything that may be missing beside it.
-  if (argv.some((word) => word === '--help' || word === '-h')) return help(wordsOf(argv, commands), true);
+  // Behind `--` it is meant for another program.
+  const end = argv.indexOf('--');
+  const own = end === -1 ? argv : argv.slice(0, end);
+  if (own.some((word) => word === '--help' || word === '-h')) return help(wordsOf(own, commands), true);
   root.parse([...argv], { from: 'user' });
   return parsed ?? help([], true);
 }

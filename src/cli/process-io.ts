@@ -1,13 +1,19 @@
-import { readFile, stat } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { systemClock } from '../base/clock.ts';
-import type { CliIo, Output, ServerCommands } from './io.ts';
+import type { CliIo, CloudLogins, Output, ProgramEnd, ServerCommands } from './io.ts';
 
 /** Files that are read whole are keys, tokens and lists of a few lines; a larger one is a mistake. */
 const FILE_BYTES_MAX = 1_048_576;
 
 /** The process as the command line sees it. */
-export function processIo(own: NodeJS.Process, version: string, server: ServerCommands): CliIo {
+export function processIo(
+  own: NodeJS.Process,
+  version: string,
+  server: ServerCommands,
+  clouds: CloudLogins,
+): CliIo {
   return {
     env: own.env,
     stdout: outputOf(own, own.stdout),
@@ -16,6 +22,9 @@ export function processIo(own: NodeJS.Process, version: string, server: ServerCo
     clock: systemClock,
     fetch,
     readText,
+    makeFolder: async (path) => void (await mkdir(path, { recursive: true, mode: 0o700 })),
+    removeFile: (path) => rm(path, { force: true }),
+    runProgram: (name, args) => runProgram(own, name, args),
     onInterrupt(callback) {
       for (const signal of SIGNALS) own.on(signal, callback);
       return () => {
@@ -24,6 +33,7 @@ export function processIo(own: NodeJS.Process, version: string, server: ServerCo
     },
     version,
     server,
+    clouds,
   };
 }
 
@@ -46,4 +56,28 @@ async function readText(path: string): Promise<string> {
   const { size } = await stat(path);
   if (size > FILE_BYTES_MAX) throw new Error(`${path} is larger than 1 MiB`);
   return readFile(path, 'utf8');
+}
+
+/** Of a terminal the program gets them itself; who sends one to this process alone means the program too. */
+const PASSED_ON = [...SIGNALS, 'SIGQUIT'] as const;
+
+function runProgram(own: NodeJS.Process, name: string, args: readonly string[]): Promise<ProgramEnd | null> {
+  return new Promise((resolve, reject) => {
+    // Before the program is there: a signal in between would end us and leave it alone.
+    const passOn = (signal: NodeJS.Signals): void => void program.kill(signal);
+    for (const signal of PASSED_ON) own.on(signal, passOn);
+    const program = spawn(name, args, { stdio: 'inherit' });
+    const restore = (): void => {
+      for (const signal of PASSED_ON) own.off(signal, passOn);
+    };
+    program.once('error', (error: NodeJS.ErrnoException) => {
+      restore();
+      if (error.code === 'ENOENT') resolve(null);
+      else reject(error);
+    });
+    program.once('exit', (code, signal) => {
+      restore();
+      resolve(signal === null ? { kind: 'exited', code: code ?? 0 } : { kind: 'killed', signal });
+    });
+  });
 }

@@ -60,6 +60,7 @@ test.each([
   [{ BERTH_TOKEN: 'secret-1' }, {}, [], 'Bearer secret-1'],
   [{ BERTH_TOKEN_FILE: '/token' }, { '/token': 'secret-2\n' }, [], 'Bearer secret-2'],
   [{ BERTH_TOKEN: 'secret-1' }, {}, ['--token', 'secret-3'], 'Bearer secret-3'],
+  [{ BERTH_TOKEN: 'secret-1', OS_CLOUD: 'demo' }, {}, [], 'Bearer secret-1'],
   [{}, {}, [], null],
 ])('the token comes from %j', async (env, files, argv, header) => {
   const seen: (string | null)[] = [];

@@ -3,8 +3,10 @@
  * composition root hands in. It parses, asks, and prints; it decides nothing and keeps nothing.
  */
 import { parseDuration } from '../base/units.ts';
+import { ApiError } from '../client/errors.ts';
 import { clientContext, localContext, type Connect } from './context.ts';
-import { EXIT, failureOf, type CliFailure } from './failure.ts';
+import { credentialsFix } from './credentials.ts';
+import { CliFailure, EXIT, failureOf } from './failure.ts';
 import { paintFor } from './format/style.ts';
 import { printable } from './format/text-width.ts';
 import { connectOptions } from './help.ts';
@@ -34,9 +36,13 @@ async function runParsed(parsed: Parsed, io: CliIo): Promise<number> {
       const local = localContext(io);
       const reading: ReadContext = { nowMs: local.nowMs, note: local.note };
       const { command, raw } = parsed;
-      const context =
-        command.local === true ? local : await clientContext(io, connectOf(parsed.connect, reading));
-      return command.run(context, raw, reading);
+      if (command.local === true) return command.run(local, raw, reading);
+      const connect = connectOf(parsed.connect, reading);
+      try {
+        return await command.run(await clientContext(io, connect), raw, reading);
+      } catch (error) {
+        throw isRefusedToken(error) ? await refusedToken(error, io, connect) : error;
+      }
     }
   }
 }
@@ -47,8 +53,19 @@ function connectOf(raw: RawInput['options'], reading: ReadContext): Connect {
   return {
     url: connectOptions.url.read(raw['url'] ?? [], reading),
     token: connectOptions.token.read(raw['token'] ?? [], reading),
+    osCloud: connectOptions.osCloud.read(raw['osCloud'] ?? [], reading),
     timeoutMs: parsed?.ok === true ? parsed.value : null,
   };
+}
+
+/** Which token was sent is known only here, and so what to do about it. */
+async function refusedToken(error: ApiError, io: CliIo, connect: Connect): Promise<CliFailure> {
+  const fix = await credentialsFix(io, connect);
+  return new CliFailure(error.detail, fix, EXIT.unauthorized, { cause: error });
+}
+
+function isRefusedToken(error: unknown): error is ApiError {
+  return error instanceof ApiError && error.status === 401;
 }
 
 /** Says what went wrong: one line what, one line what to do. */

@@ -9,11 +9,14 @@ import { hostList, hostShow } from './commands/host.ts';
 import { leaseDelete, leaseExtend, leaseShelve, leaseUnshelve } from './commands/lease-change.ts';
 import { leaseCreate } from './commands/lease-create.ts';
 import { leaseList, leaseShow } from './commands/lease-list.ts';
+import { projectAdd, projectRemove } from './commands/project-grant.ts';
 import { projectList, projectSet } from './commands/project.ts';
 import { queueList } from './commands/queue.ts';
 import { returnLease } from './commands/return.ts';
+import { doctor } from './commands/doctor.ts';
 import { configCheck, configPrint, serve, version } from './commands/serve.ts';
 import { freeze, status, thaw } from './commands/service.ts';
+import { ssh } from './commands/ssh.ts';
 import { tokenCreate, tokenList, tokenRevoke } from './commands/token.ts';
 import type { Section } from './help.ts';
 
@@ -23,6 +26,7 @@ export const sections: readonly Section[] = [
     title: 'Borrow',
     commands: [
       borrow,
+      ssh,
       returnLease,
       leaseList,
       leaseShow,
@@ -51,10 +55,12 @@ export const sections: readonly Section[] = [
       adopt,
       projectList,
       projectSet,
+      projectAdd,
+      projectRemove,
       tokenCreate,
       tokenList,
       tokenRevoke,
     ],
   },
-  { title: 'Run the service', commands: [serve, configCheck, configPrint, version] },
+  { title: 'Run the service', commands: [serve, doctor, configCheck, configPrint, version] },
 ];

@@ -21,6 +21,11 @@ export function argumentsOf(name: string, help: string): ArgumentSpec<readonly s
   return { usage: `${name}...`, help, read: (values) => values.map((value) => required(value, name)) };
 }
 
+/** Any number, none included. */
+export function optionalArguments(name: string, help: string): ArgumentSpec<readonly string[]> {
+  return { usage: `[${name}...]`, help, read: (values) => values };
+}
+
 export function flag(flags: string, help: string): OptionSpec<boolean> {
   return { flags, help, read: (values) => values.length > 0 };
 }

@@ -4,13 +4,13 @@ import type { Route } from '../api/route.ts';
 import { backoffMs } from '../base/backoff.ts';
 import { sleep, type Clock } from '../base/clock.ts';
 import type { Prng } from '../base/prng.ts';
+import type { Authorization } from './authorization.ts';
 import { ApiError, ConnectionError } from './errors.ts';
 
 export interface Transport {
   /** Without a slash at the end. */
   readonly baseUrl: string;
-  /** null: the server is open. */
-  readonly token: string | null;
+  readonly authorization: Authorization;
   readonly fetch: typeof fetch;
   /** For one try. */
   readonly timeoutMs: number;
@@ -31,8 +31,9 @@ const RETRY = { initialMs: 200, maxMs: 2000 } as const;
 
 /**
  * Makes one call of the table and returns its parsed reply. After a broken connection it is repeated where
- * that is safe: reads, and commands under an Idempotency-Key, which every such call gets. Rejects with
- * ApiError and ConnectionError, and with the reason of the caller's signal.
+ * that is safe: reads, and commands under an Idempotency-Key, which every such call gets; and once with a new
+ * token where the server did not accept the old one, which it says before it does anything. Rejects with
+ * ApiError and ConnectionError, with the reason of the caller's signal, and as the authorization does.
  */
 export async function call<S extends z.ZodType>(
   transport: Transport,
@@ -40,17 +41,23 @@ export async function call<S extends z.ZodType>(
   input: CallInput = {},
 ): Promise<z.output<S>> {
   const url = urlOf(transport.baseUrl, route.path, input);
-  const headers = headersOf(transport, 'application/json');
-  if (input.body !== undefined) headers.set('content-type', 'application/json');
-  if (route.idempotent) headers.set('idempotency-key', crypto.randomUUID());
+  const key = route.idempotent ? { 'idempotency-key': crypto.randomUUID() } : {};
+  const type = input.body === undefined ? {} : { 'content-type': 'application/json' };
   const repeatable = route.idempotent || route.method === 'GET';
-  const init = { method: route.method, headers, ...(input.body && { body: JSON.stringify(input.body) }) };
+  let isRenewed = false;
   for (let tries = 1; ; tries++) {
+    const proof = await transport.authorization.headers();
+    const headers = { ...ACCEPT_JSON, ...type, ...key, ...proof };
+    const init = { method: route.method, headers, ...(input.body && { body: JSON.stringify(input.body) }) };
     try {
       return await tryOnce(transport, url, init, route.response, input.signal);
     } catch (error) {
+      if (isRefusedToken(error) && !isRenewed && (await transport.authorization.renew(proof))) {
+        isRenewed = true;
+        continue;
+      }
       const lost = error instanceof ConnectionError && !error.unsent;
-      if (!lost || !repeatable || tries === TRIES_MAX) throw error;
+      if (!lost || !repeatable || tries >= TRIES_MAX) throw error;
     }
     await sleep(transport.clock, backoffMs(RETRY, tries - 1, transport.prng), input.signal);
   }
@@ -68,10 +75,11 @@ export function urlOf(baseUrl: string, path: string, input: Pick<CallInput, 'par
   return query.size === 0 ? `${baseUrl}${filled}` : `${baseUrl}${filled}?${query.toString()}`;
 }
 
-export function headersOf(transport: Transport, accept: string): Headers {
-  const headers = new Headers({ accept: `${accept}, application/problem+json` });
-  if (transport.token !== null) headers.set('authorization', `Bearer ${transport.token}`);
-  return headers;
+const ACCEPT_JSON = { accept: 'application/json, application/problem+json' };
+
+/** True if the server did not accept the token: nothing was done. */
+export function isRefusedToken(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 401;
 }
 
 /** The error in a reply that is no success; what is not a problem document becomes `unexpected_reply`. */

@@ -7,6 +7,7 @@ import type { EventJson } from '../api/events.ts';
 import { routes, type OperationId } from '../api/routes.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
 import { createPrng } from '../base/prng.ts';
+import { bearer, type Authorization } from './authorization.ts';
 import { call, type Transport } from './call.ts';
 import { followEvents, type EventsOptions } from './event-stream.ts';
 
@@ -15,6 +16,8 @@ export interface ClientOptions {
   readonly baseUrl: string;
   /** Berth API token; left out where the server is open. */
   readonly token?: string | null;
+  /** Instead of a token of Berth. */
+  readonly authorization?: Authorization;
   readonly fetch?: typeof fetch;
   /** For one try of one call; default 30 s, as long as a slow commit may take. */
   readonly timeoutMs?: number;
@@ -36,7 +39,7 @@ const TIMEOUT_MS_DEFAULT = 30_000;
 export function createClient(options: ClientOptions) {
   const transport: Transport = {
     baseUrl: options.baseUrl.replace(/\/+$/, ''),
-    token: options.token ?? null,
+    authorization: options.authorization ?? bearer(options.token ?? null),
     fetch: options.fetch ?? fetch,
     timeoutMs: options.timeoutMs ?? TIMEOUT_MS_DEFAULT,
     clock: options.clock ?? systemClock,
@@ -61,6 +64,7 @@ function leaseMethods(transport: Transport) {
     shelveLease: (id: string) => call(transport, routes.shelveLease, byId(id)),
     unshelveLease: (id: string, body: BodyOf<'unshelveLease'> = {}) =>
       call(transport, routes.unshelveLease, { ...byId(id), body }),
+    listAdoptable: () => call(transport, routes.listAdoptable, {}),
     adoptLease: (body: BodyOf<'adoptLease'>) => call(transport, routes.adoptLease, { body }),
     explainLease: (id: string) => call(transport, routes.explainLease, byId(id)),
     explain: (body: BodyOf<'explain'>) => call(transport, routes.explain, { body }),
@@ -87,6 +91,11 @@ function otherMethods(transport: Transport) {
     listProjects: () => call(transport, routes.listProjects),
     putProject: (id: string, body: BodyOf<'putProject'> = {}) =>
       call(transport, routes.putProject, { ...byId(id), body }),
+    listCloudProjects: (cloud: string) => call(transport, routes.listCloudProjects, byId(cloud)),
+    grantProject: (cloud: string, body: BodyOf<'grantProject'>) =>
+      call(transport, routes.grantProject, { ...byId(cloud), body }),
+    revokeProject: (cloud: string, project: string, query: QueryOf<'revokeProject'> = {}) =>
+      call(transport, routes.revokeProject, { params: { id: cloud, project }, query }),
     listTokens: () => call(transport, routes.listTokens),
     createToken: (body: BodyOf<'createToken'>) => call(transport, routes.createToken, { body }),
     revokeToken: (id: string) => call(transport, routes.revokeToken, byId(id)),

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { STREAM_END } from '../api/events.ts';
 import { systemClock } from '../base/clock.ts';
 import { createPrng } from '../base/prng.ts';
+import { bearer } from './authorization.ts';
 import type { Transport } from './call.ts';
 import { ApiError, ConnectionError } from './errors.ts';
 import { followEvents, parseStream, type StreamMessage } from './event-stream.ts';
@@ -60,7 +61,7 @@ function transportOf(
   return {
     asked,
     baseUrl: 'http://berth.test',
-    token: null,
+    authorization: bearer(null),
     timeoutMs: 1000,
     clock: {
       ...systemClock,

@@ -2,7 +2,7 @@ import { eventJson, STREAM_END, STREAM_HEARTBEAT_MS, streamEndJson, type EventJs
 import { errorCatalogue } from '../api/errors.ts';
 import { backoffMs } from '../base/backoff.ts';
 import { sleep } from '../base/clock.ts';
-import { errorOf, headersOf, urlOf, type Transport } from './call.ts';
+import { errorOf, isRefusedToken, urlOf, type Transport } from './call.ts';
 import { ApiError, ConnectionError } from './errors.ts';
 
 export interface EventsOptions {
@@ -44,20 +44,30 @@ export async function* followEvents(
 ): AsyncGenerator<EventJson, void> {
   let after = options.after ?? null;
   let failures = 0;
+  let proof: Readonly<Record<string, string>> = {};
+  let isRenewed = false;
   while (!options.signal?.aborted) {
     try {
-      for await (const message of connect(transport, options, after)) {
+      proof = await transport.authorization.headers();
+      for await (const message of connect(transport, options, after, proof)) {
         failures = 0;
         if (message.event === STREAM_END) {
-          after = resumeAfter(message.data);
+          const end = streamEndJson.parse(JSON.parse(message.data));
+          after = end.after;
+          if (end.reason === 'unauthenticated') throw refusedToken(end.detail);
           break;
         }
+        isRenewed = false;
         if (message.id !== null) after = Number(message.id);
         if (message.data !== '') yield eventJson.parse(JSON.parse(message.data));
         if (options.signal?.aborted) return;
       }
     } catch (error) {
       if (options.signal?.aborted) return;
+      if (isRefusedToken(error) && !isRenewed && (await transport.authorization.renew(proof))) {
+        isRenewed = true;
+        continue;
+      }
       if (!mayPass(error) || failures >= FAILURES_MAX) throw error;
     }
     if (options.signal?.aborted) return;
@@ -98,6 +108,7 @@ async function* connect(
   transport: Transport,
   options: EventsOptions,
   after: number | null,
+  proof: Readonly<Record<string, string>>,
 ): AsyncGenerator<StreamMessage, void> {
   const query = { after: after ?? undefined, lease: options.lease, type: options.type };
   const silence = new AbortController();
@@ -107,7 +118,7 @@ async function* connect(
   let cancel = listen(transport.timeoutMs);
   try {
     const response = await transport.fetch(urlOf(transport.baseUrl, '/v1/events', { query }), {
-      headers: headersOf(transport, 'text/event-stream'),
+      headers: { accept: 'text/event-stream, application/problem+json', ...proof },
       signal: AbortSignal.any(signals),
     });
     if (!response.ok || response.body === null) throw await errorOf(response);
@@ -135,16 +146,14 @@ async function* heard(
   }
 }
 
-/** Where to resume after the server ended the stream; rejects when the token is the reason. */
-function resumeAfter(data: string): number {
-  const end = streamEndJson.parse(JSON.parse(data));
-  if (end.reason !== 'unauthenticated') return end.after;
+/** What the server would have answered instead of a stream. */
+function refusedToken(detail: string): ApiError {
   const { status, title, whatToDo } = errorCatalogue.unauthenticated;
-  throw new ApiError({
+  return new ApiError({
     status,
     title,
     code: 'unauthenticated',
-    detail: end.detail,
+    detail,
     field: null,
     fix: whatToDo,
     details: {},

@@ -15,6 +15,8 @@ export interface Context {
   readonly core: Core;
   readonly life: Life;
   readonly prng: Prng;
+  /** When these controllers began, ms: of what came later nobody before them can have made anything. */
+  readonly startedAtMs: number;
   readonly onPoint: (point: PausePoint, leaseId: LeaseId) => Promise<void>;
   /** Called with what our own code should never have thrown; the work goes on later. */
   readonly onBug: (error: unknown) => void;

@@ -6,8 +6,9 @@ import type { LeaseId, ProviderId } from '../base/ids.ts';
 import { SECOND_MS } from '../base/units.ts';
 import type { Change } from '../domain/model/entities.ts';
 import type { Core } from '../engine/core.ts';
-import type { Provider } from '../engine/ports.ts';
-import type { PlannedStepView, ProviderStatus } from '../engine/views.ts';
+import type { Borrower, Objection, Provider } from '../engine/ports.ts';
+import type { AdoptableView, PlannedStepView, ProviderStatus } from '../engine/views.ts';
+import { Auditor } from './auditor.ts';
 import { mayAct, type Context, type PausePoint } from './context.ts';
 import { LeaseController } from './lease-controller.ts';
 import { Life } from './life.ts';
@@ -15,12 +16,6 @@ import { Observer } from './observer.ts';
 import { OUTSIDE_CALLS_MAX } from './pacing.ts';
 import { RestWatch } from './rest-watch.ts';
 import { Sweep } from './sweep.ts';
-
-/** A provider with what `plan` must know of it. */
-export type ManagedProvider = Provider & {
-  /** Borrowers reach its servers by a floating IP. */
-  readonly wantsFloatingIp: boolean;
-};
 
 export interface ControllerOptions {
   /** Between two polls of a provider, ms; 15 s where left out. */
@@ -43,6 +38,10 @@ export interface Controllers {
   providers(): readonly ProviderStatus[];
   /** What would be done outside, if it were allowed: while frozen, or only observing. */
   plannedSteps(): readonly PlannedStepView[];
+  /** Servers with a Berth mark that no lease has, as the newest look at each provider shows them. */
+  adoptable(): readonly AdoptableView[];
+  /** See `Provider.admit`; null for a provider that is no more. */
+  admit(providerId: ProviderId, borrower: Borrower): Promise<Objection | null>;
 }
 
 const POLL_INTERVAL_MS = 15 * SECOND_MS;
@@ -56,11 +55,13 @@ interface Post {
 
 export function startControllers(
   core: Core,
-  providers: readonly ManagedProvider[],
+  providers: readonly Provider[],
   options: ControllerOptions = {},
 ): Controllers {
   const life = new Life();
   const posts = new Map(providers.map((provider) => [provider.id, openPost(core, life, provider, options)]));
+  const auditor = new Auditor(contextOf(core, life, options));
+  auditor.start();
   let couldAct = mayAct(core.world.control);
   const unsubscribe = core.onCommit((changes) => {
     const canAct = mayAct(core.world.control);
@@ -74,6 +75,7 @@ export function startControllers(
   return {
     async stop() {
       life.end();
+      auditor.stop();
       unsubscribe();
       for (const { observer, leases } of posts.values()) {
         observer.stop();
@@ -82,6 +84,11 @@ export function startControllers(
     },
     ready: () => [...posts.values()].every(({ observer }) => observer.hasObserved),
     providers: () => [...posts.values()].map(({ observer }) => observer.status()),
+    adoptable: () => [...posts.values()].flatMap(({ sweep }) => sweep.adoptable()),
+    async admit(providerId, borrower) {
+      const provider = providers.find(({ id }) => id === providerId);
+      return provider === undefined ? null : provider.admit(borrower);
+    },
     plannedSteps: () =>
       [...posts.values()]
         .flatMap(({ leases, sweep }) => [...leases.plannedSteps(), ...sweep.plannedSteps()])
@@ -89,16 +96,20 @@ export function startControllers(
   };
 }
 
-function openPost(core: Core, life: Life, provider: ManagedProvider, options: ControllerOptions): Post {
-  const context: Context = {
+function contextOf(core: Core, life: Life, options: ControllerOptions): Context {
+  return {
     core,
     life,
     // A stream of its own: what one provider draws does not disturb the others.
     prng: core.prng.fork(),
+    startedAtMs: core.nowMs(),
     onPoint: options.onPoint ?? (async () => {}),
     onBug: options.onBug ?? (() => {}),
   };
-  const { wantsFloatingIp } = provider;
+}
+
+function openPost(core: Core, life: Life, provider: Provider, options: ControllerOptions): Post {
+  const context = contextOf(core, life, options);
   const sweep = new Sweep(context, provider);
   const observer = new Observer(context, {
     provider,
@@ -108,7 +119,7 @@ function openPost(core: Core, life: Life, provider: ManagedProvider, options: Co
     actOnEmptyStore: options.actOnEmptyStore ?? false,
   });
   const callsMax = options.callsMax ?? OUTSIDE_CALLS_MAX;
-  return { sweep, observer, leases: new LeaseController(context, provider, { wantsFloatingIp, callsMax }) };
+  return { sweep, observer, leases: new LeaseController(context, provider, callsMax) };
 }
 
 /** `changes` null: everything is to be looked at. */

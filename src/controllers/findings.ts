@@ -13,7 +13,9 @@ export type FindingCode =
   /** Marked as ours, but nothing tells that we made it: can be adopted. */
   | 'orphan'
   /** Objects of another deployment of Berth. */
-  | 'foreign_deployment';
+  | 'foreign_deployment'
+  /** The books contradict themselves: a defect of ours. */
+  | 'invariant_broken';
 
 export interface WantedFinding {
   readonly code: FindingCode;

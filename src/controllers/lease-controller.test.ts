@@ -70,9 +70,10 @@ test.each(STEPS)(
       const service = await new SimulatedService().open();
       service.cloud.arm({ kind, method, pathContains });
       await liveFully(service);
-      // A late deletion finds nothing any more: it was repeated meanwhile.
-      const isMoot = kind === 'acceptedLate' && method === 'DELETE';
-      expect(service.cloud.faultCounts[kind], kind).toBe(isMoot ? 0 : 1);
+      // What is no creation is repeated at once, and may leave nothing to do for the late one.
+      const isRepeated = method === 'DELETE' || pathContains === '/action';
+      const mayBeMoot = kind === 'acceptedLate' && isRepeated;
+      expect(service.cloud.faultCounts[kind], kind).toBeOneOf(mayBeMoot ? [0, 1] : [1]);
       // What was accepted late shows up after the lease has ended, and is swept.
       await service.clock.run(5 * MINUTE_MS);
       expect(service.outside(), kind).toEqual(NOTHING);
@@ -84,13 +85,13 @@ test.each(STEPS)(
 test('does not repeat a creation before its time-out, and not at all where it took effect', async () => {
   const service = await new SimulatedService().open();
   service.cloud.arm({ kind: 'replyDropped', method: 'POST', pathContains: '/v2.1/servers' });
-  await service.borrow(['a']);
   const opened: string[] = [];
   service.engine.onCommit((changes) => {
     for (const change of changes ?? []) {
       if (change.entity === 'intent' && change.after !== null) opened.push(change.after.step);
     }
   });
+  await service.borrow(['a']);
   await service.reach('a', 'active');
   expect(opened).toEqual(['createPort', 'createServer', 'createFloatingIp']);
 
@@ -192,9 +193,9 @@ test('never makes more calls at once than allowed', async () => {
     controllers: { callsMax: 2 },
     around: (provider) => ({
       ...provider,
-      inspect: (subject) => {
+      perform: (step, subject) => {
         most = Math.max(most, ++running);
-        return provider.inspect(subject).finally(() => (running -= 1));
+        return provider.perform(step, subject).finally(() => (running -= 1));
       },
     }),
   }).open();

@@ -6,20 +6,21 @@
 import { AssertionError, unreachable } from '../base/assert.ts';
 import type { LeaseId, ProviderId } from '../base/ids.ts';
 import type { StepFailure, SystemCommand } from '../domain/command.ts';
-import type { Lease, StartProgress } from '../domain/model/lease.ts';
+import type { Connection, Lease, ProviderRefs, StartProgress } from '../domain/model/lease.ts';
 import { keeperOf } from '../domain/provision/keeper.ts';
 import { plan, type Plan } from '../domain/provision/plan.ts';
 import { refsToRecord } from '../domain/provision/refs.ts';
 import { claimOf } from '../domain/world.ts';
 import { EngineError } from '../engine/engine-types.ts';
-import type { Goal, Sighting, Step } from '../domain/provision/sighting.ts';
+import type { Goal, Step } from '../domain/provision/sighting.ts';
 import type { Provider, ProviderError } from '../engine/ports.ts';
 import { give, mayAct, type Context } from './context.ts';
 import { clearFinding, leaseSubject, raiseFinding } from './findings.ts';
 import { goalOf, progressAfter, stateKeyOf } from './lease-facts.ts';
 import { LeaseMemory } from './lease-memory.ts';
+import type { Look } from './lease-sight.ts';
 import { asProviderError, assertOurs, callOutside, close } from './outside-call.ts';
-import { IDLE_LOOK_MS, pollPauseMs, retryPauseMs } from './pacing.ts';
+import { checkPauseMs, IDLE_LOOK_MS, pollPauseMs, retryPauseMs } from './pacing.ts';
 import { isMissed, isOver, mayStillWake, type UnansweredCall } from './unanswered-call.ts';
 import { WorkQueue } from './work-queue.ts';
 
@@ -28,11 +29,6 @@ export interface PlannedStep {
   readonly leaseId: LeaseId;
   readonly step: Step;
   readonly why: string;
-}
-
-export interface LeaseControllerOptions {
-  readonly wantsFloatingIp: boolean;
-  readonly callsMax: number;
 }
 
 const NAME = 'lease-controller';
@@ -45,29 +41,27 @@ const TURNS_IN_ROW_MAX = 20;
 const FAILURES_TOLD = 6;
 
 /** What is looked at in one turn. */
-interface View {
+interface View extends Look {
   readonly lease: Lease;
   readonly goal: Goal;
   readonly memory: LeaseMemory;
-  readonly sighting: Sighting;
 }
 
 export class LeaseController {
   readonly #context: Context;
   readonly #provider: Provider;
-  readonly #wantsFloatingIp: boolean;
   readonly #queue: WorkQueue<LeaseId>;
   readonly #memories = new Map<LeaseId, LeaseMemory>();
   readonly #planned = new Map<LeaseId, PlannedStep>();
 
-  constructor(context: Context, provider: Provider, options: LeaseControllerOptions) {
+  /** `callsMax`: leases that are worked on at once. */
+  constructor(context: Context, provider: Provider, callsMax: number) {
     this.#context = context;
     this.#provider = provider;
-    this.#wantsFloatingIp = options.wantsFloatingIp;
     const { clock } = context.core;
     this.#queue = new WorkQueue({
       clock,
-      concurrency: options.callsMax,
+      concurrency: callsMax,
       run: (leaseId) => this.#turn(leaseId),
     });
   }
@@ -76,7 +70,9 @@ export class LeaseController {
   notice(lease: Lease): void {
     const memory = this.#memories.get(lease.id);
     const isKnown = goalOf(lease) === null ? memory === undefined : memory?.stateKey === stateKeyOf(lease);
-    if (!isKnown) this.#queue.wake(lease.id);
+    // Who has called is waited for no longer.
+    const hasCalled = lease.state.kind === 'starting' && lease.state.calledHome;
+    if (!isKnown || hasCalled) this.#queue.wake(lease.id);
   }
 
   /** Looks at everything now: at the start, after a reload, after a thaw. */
@@ -121,18 +117,19 @@ export class LeaseController {
   }
 
   async #look(lease: Lease, goal: Goal, memory: LeaseMemory): Promise<number | null> {
-    const { core, life, onBug } = this.#context;
-    let sighting: Sighting;
+    const { core, onBug } = this.#context;
+    let look: Look;
     try {
-      const { deploymentId } = core.world.control;
-      sighting = await life.live(this.#provider.inspect({ deploymentId, lease }));
+      look = await memory.sight.look(this.#context, this.#provider, lease, goal);
     } catch (error) {
+      if (error instanceof EngineError) throw error;
       return this.#failed(lease, goal, memory, asProviderError(error, onBug));
     }
+    const { sighting } = look;
     if (sighting.dateMs !== null) core.reportDate(sighting.dateMs);
     if (core.world.leases.get(lease.id) !== lease) return AT_ONCE;
     const call = memory.unanswered(core.world.openIntents.get(lease.id), core.nowMs());
-    const view = { lease, goal, memory, sighting };
+    const view = { lease, goal, memory, ...look };
     const next = this.#plan(view, call);
     await this.#record(view, next, call);
     await this.#locate(view);
@@ -149,9 +146,11 @@ export class LeaseController {
       lease,
       sighting,
       nowMs,
-      wantsFloatingIp: this.#wantsFloatingIp,
+      wantsFloatingIp: this.#provider.wantsFloatingIp,
       openIntent: call && { ...call.intent, openedAtMs: call.sinceMs },
       unshelveSentAtMs: memory.unshelveSentAtMs,
+      overridesLocks: this.#provider.overridesLocks,
+      shelveIsFailing: memory.failures >= FAILURES_TOLD,
     });
     if (call === null || !mayStillWake(call, { goal, sighting, next, nowMs })) return next;
     return { kind: 'wait', progress: null, why: 'the answer to unshelve is still out' };
@@ -229,7 +228,7 @@ export class LeaseController {
       case 'stale':
         return AT_ONCE;
       case 'made':
-        return this.#stepMade(lease, memory, step);
+        return this.#stepMade(view, step, outcome.made);
       case 'open':
         memory.call = outcome.call;
         return this.#pauseAfterFailure(memory, null);
@@ -242,7 +241,13 @@ export class LeaseController {
     }
   }
 
-  async #stepMade(lease: Lease, memory: LeaseMemory, step: Step): Promise<number> {
+  async #stepMade(
+    { lease, memory, sighting }: View,
+    step: Step,
+    made: Partial<ProviderRefs>,
+  ): Promise<number> {
+    const { deploymentId } = this.#context.core.world.control;
+    memory.sight.answered(sighting, { step, made, lease, deploymentId });
     memory.failures = 0;
     memory.polls = 0;
     if (step.kind === 'unshelve') memory.unshelveSentAtMs = this.#context.core.nowMs();
@@ -250,19 +255,21 @@ export class LeaseController {
     return AT_ONCE;
   }
 
-  async #wait({ lease, memory }: View, progress: StartProgress | null): Promise<number> {
+  async #wait({ lease, memory, sighting }: View, progress: StartProgress | null): Promise<number> {
+    memory.sight.keep(sighting);
     if (memory.call === null) memory.failures = 0;
     if (await this.#showProgress(lease.id, progress)) memory.polls = 0;
     return this.#pauseBeforeLook(memory);
   }
 
-  async #finish({ lease, goal, memory, sighting }: View): Promise<number | null> {
+  async #finish({ lease, goal, memory, sighting, isComplete }: View): Promise<number | null> {
     const { core } = this.#context;
     switch (goal) {
       case 'running': {
         const { deploymentId } = core.world.control;
         const connection = this.#provider.connection({ deploymentId, lease }, sighting);
-        if (connection !== null) return this.#report({ type: 'lease.ready', leaseId: lease.id, connection });
+        if (connection !== null) return this.#check({ lease, memory, sighting }, connection);
+        memory.sight.keep(sighting);
         await this.#showProgress(lease.id, 'checking');
         return this.#pauseBeforeLook(memory);
       }
@@ -273,11 +280,28 @@ export class LeaseController {
         // A cloud that shows nothing may be the very reason for the freeze: nothing ends until somebody has
         // looked.
         if (core.world.control.freeze !== null) return IDLE_LOOK_MS;
+        // That nothing is left is said only of what was looked for.
+        if (!isComplete) return AT_ONCE;
         await clearFinding(this.#context, NAME, 'end_failing', leaseSubject(lease.id));
         return this.#report({ type: 'lease.gone', leaseId: lease.id });
       default:
         return unreachable(goal);
     }
+  }
+
+  /** Hands the machine out once it is usable. That it never becomes so ends with the start's deadline. */
+  async #check(
+    { lease, memory, sighting }: Pick<View, 'lease' | 'memory' | 'sighting'>,
+    connection: Connection,
+  ): Promise<number | null> {
+    const { core, life } = this.#context;
+    const subject = { deploymentId: core.world.control.deploymentId, lease };
+    const readiness = await life.live(this.#provider.probe(subject, connection, sighting));
+    if (readiness.ready) return this.#report({ type: 'lease.ready', leaseId: lease.id, connection });
+    memory.sight.keep(sighting);
+    await this.#showProgress(lease.id, 'checking', readiness.why);
+    memory.checks += 1;
+    return checkPauseMs(memory.checks, this.#context.prng);
   }
 
   /**
@@ -308,11 +332,16 @@ export class LeaseController {
     await raiseFinding(this.#context, NAME, { code, subject: leaseSubject(leaseId), message });
   }
 
-  /** True when it was news. */
-  async #showProgress(leaseId: LeaseId, progress: StartProgress | null): Promise<boolean> {
+  /** True when it was news. `obstacle`: why the borrower cannot get in yet, where that was looked at. */
+  async #showProgress(
+    leaseId: LeaseId,
+    progress: StartProgress | null,
+    obstacle: string | null = null,
+  ): Promise<boolean> {
     const state = this.#context.core.world.leases.get(leaseId)?.state;
-    if (progress === null || state?.kind !== 'starting' || state.progress === progress) return false;
-    await give(this.#context, NAME, { type: 'lease.progress', leaseId, progress });
+    if (progress === null || state?.kind !== 'starting') return false;
+    if (state.progress === progress && state.obstacle === obstacle) return false;
+    await give(this.#context, NAME, { type: 'lease.progress', leaseId, progress, obstacle });
     return true;
   }
 

@@ -39,6 +39,8 @@ export function progressAfter(step: Step): StartProgress | null {
     case 'deletePort':
     case 'shelve':
     case 'shelveOffload':
+    case 'lock':
+    case 'unlock':
     case 'snapshot':
       return null;
   }

@@ -3,6 +3,7 @@ import type { StepFailure } from '../domain/command.ts';
 import type { Intent, Lease } from '../domain/model/lease.ts';
 import { MINUTE_MS } from '../base/units.ts';
 import { stateKeyOf } from './lease-facts.ts';
+import { LeaseSight } from './lease-sight.ts';
 import type { UnansweredCall } from './unanswered-call.ts';
 
 /** The same failure is told once in this time. */
@@ -18,6 +19,8 @@ export class LeaseMemory {
   failures = 0;
   /** Looks in a row that showed nothing new. */
   polls = 0;
+  /** Looks in a row at which the machine was not usable yet. */
+  checks = 0;
   /** Turns in a row without a pause. */
   turns = 0;
   unshelveSentAtMs: number | null = null;
@@ -25,6 +28,7 @@ export class LeaseMemory {
   reportedHostId: HostId | null = null;
   /** The lease's open intent, as far as it is remembered. */
   call: UnansweredCall | null = null;
+  readonly sight = new LeaseSight();
   readonly #toldAtMs = new Map<string, number>();
 
   constructor(lease: Lease) {
@@ -38,8 +42,10 @@ export class LeaseMemory {
     this.stateKey = key;
     this.failures = 0;
     this.polls = 0;
+    this.checks = 0;
     this.unshelveSentAtMs = null;
     this.reportedHostId = null;
+    this.sight.forget();
   }
 
   /**

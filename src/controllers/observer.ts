@@ -72,7 +72,8 @@ export class Observer {
   }
 
   status(): ProviderStatus {
-    const { id, kind } = this.#options.provider;
+    const { provider } = this.#options;
+    const { id, kind } = provider;
     return {
       id,
       kind,
@@ -80,6 +81,7 @@ export class Observer {
       observedAtMs: this.#observedAtMs,
       error: this.#error,
       warnings: this.#warnings,
+      account: provider.account?.() ?? null,
     };
   }
 
@@ -162,11 +164,14 @@ export class Observer {
       case 'shelved':
       case 'ended':
         return true;
+      // The cloud had no place where the books showed one: they are behind.
+      case 'shelving':
+        return state.reason === 'start_failed';
+      case 'ending':
+        return state.then.kind === 'requeue';
       case 'reserved':
       case 'queued':
       case 'active':
-      case 'shelving':
-      case 'ending':
         return false;
     }
   }

@@ -13,7 +13,7 @@ import { give, mayAct, type Context } from './context.ts';
 import { mayActLate, type UnansweredCall } from './unanswered-call.ts';
 
 export type CallOutcome =
-  | { readonly kind: 'made' }
+  | { readonly kind: 'made'; readonly made: Partial<ProviderRefs> }
   /** No call was made: the lease moved on, or the service was frozen meanwhile. */
   | { readonly kind: 'stale' }
   | { readonly kind: 'failed'; readonly error: ProviderError; readonly failure: StepFailure }
@@ -124,7 +124,7 @@ async function record(
 ): Promise<CallOutcome> {
   if (!(answer instanceof ProviderError)) {
     await close(context, name, intent, answer, null);
-    return { kind: 'made' };
+    return { kind: 'made', made: answer };
   }
   const failure = stepFailure(step.kind, answer.code, answer.message);
   if (answer.effect === 'unknown' && mayActLate(step.kind)) {

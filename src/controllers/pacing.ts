@@ -16,8 +16,12 @@ const RETRY_AFTER_MS_MAX = 5 * MINUTE_MS;
 
 /**
  * Between two looks at something that the cloud is working on: most builds take seconds, the others minutes.
+ * Looks are shared, so that many leases cost the cloud no more than one.
  */
-const POLL = { initialMs: 2 * SECOND_MS, maxMs: 10 * SECOND_MS, growth: 1.5 };
+const POLL = { initialMs: SECOND_MS, maxMs: 10 * SECOND_MS, growth: 1.5 };
+
+/** Between two looks whether a machine is usable: a few seconds after it runs most are. */
+const CHECK = { initialMs: SECOND_MS, maxMs: 5 * SECOND_MS, growth: 1.3 };
 
 /** Between two looks at what could be done, while nothing may be done. */
 export const IDLE_LOOK_MS = 15 * SECOND_MS;
@@ -32,6 +36,11 @@ export function retryPauseMs(attempt: number, retryAfterMs: number | null, prng:
 /** `polls` counts the looks without news so far. */
 export function pollPauseMs(polls: number, prng: Prng): number {
   return withJitter(Math.min(POLL.maxMs, POLL.initialMs * POLL.growth ** Math.min(polls, 20)), prng);
+}
+
+/** `checks` counts the looks so far at which the machine was not usable, from 1. */
+export function checkPauseMs(checks: number, prng: Prng): number {
+  return withJitter(Math.min(CHECK.maxMs, CHECK.initialMs * CHECK.growth ** Math.min(checks - 1, 20)), prng);
 }
 
 /** ±10 %, so that what began together does not stay together. */

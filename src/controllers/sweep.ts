@@ -8,6 +8,8 @@ import type { Lease } from '../domain/model/lease.ts';
 import { keeperOf } from '../domain/provision/keeper.ts';
 import type { Sighting } from '../domain/provision/sighting.ts';
 import type { Provider, ProviderError, ProviderSnapshot } from '../engine/ports.ts';
+import type { AdoptableView } from '../engine/views.ts';
+import { adoptableServers } from './adoptable.ts';
 import { mayAct, type Context } from './context.ts';
 import { outsideSubject, replaceFindings, type WantedFinding } from './findings.ts';
 import type { PlannedStep } from './lease-controller.ts';
@@ -35,6 +37,7 @@ export class Sweep {
   /** Leases of strays, with whether an intent of theirs is on record. */
   #announced = new Map<LeaseId, boolean>();
   #planned: readonly PlannedStep[] = [];
+  #newest: ProviderSnapshot | null = null;
 
   constructor(context: Context, provider: Provider) {
     this.#context = context;
@@ -46,9 +49,16 @@ export class Sweep {
     return this.#planned;
   }
 
+  /** What an operator may make a lease again. */
+  adoptable(): readonly AdoptableView[] {
+    const { world } = this.#context.core;
+    return this.#newest === null ? [] : adoptableServers(this.#newest, world, this.#provider.id);
+  }
+
   /** Resolves with a sentence for each thing that could not be taken away. */
   async run(snapshot: ProviderSnapshot): Promise<readonly string[]> {
     const { core } = this.#context;
+    this.#newest = snapshot;
     const { strays, foreign } = sortThings(markedThings(snapshot), core.world, this.#provider.id);
     await this.#lookUp(strays);
     const left = strays.filter(
@@ -142,7 +152,9 @@ export class Sweep {
     }));
     for (const [deploymentId, count] of foreign) {
       const subject = outsideSubject('deployment', id, deploymentId);
-      const message = `the cloud has ${count} objects of another deployment of Berth, ${deploymentId}`;
+      const message =
+        `the cloud has ${count} objects of another deployment of Berth, ${deploymentId}: ` +
+        'if that was this one before its store was lost, bring its servers back with `berth adopt`';
       wanted.push({ code: 'foreign_deployment', subject, message });
     }
     const isMine = (subject: string): boolean => subject.includes(`/${id}:`);

@@ -20,7 +20,6 @@ import type { DeclaredConfig } from './config.ts';
 type DeclaredHost = DeclaredConfig['hosts'][number];
 
 export interface DeclaredProvider extends Provider {
-  readonly wantsFloatingIp: false;
   /** There are no servers that somebody else could run. */
   snapshot(): Promise<ProviderSnapshot>;
 }
@@ -44,6 +43,7 @@ export function createDeclaredProvider(options: {
     kind: 'declared',
     callTimeoutMs: CALL_TIMEOUT_MS,
     wantsFloatingIp: false,
+    overridesLocks: false,
     snapshot: async () => ({
       hosts,
       flavors,
@@ -61,6 +61,10 @@ export function createDeclaredProvider(options: {
       const hostId = heldHost(lease);
       return hostId === null ? null : (connections.get(hostId) ?? null);
     },
+    watch: async (_subject, sighting) => sighting,
+    // It was there before the lease, and is reached as the operator wrote it.
+    probe: async () => ({ ready: true }),
+    admit: async () => null,
   };
 }
 

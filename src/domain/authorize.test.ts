@@ -128,7 +128,8 @@ const RIGHTS: { readonly [T in CommandType]: Row<T> } = {
   }),
   'intent.done': ofBerth({ type: 'intent.done', intentId: asId('i'), leaseId, refs: null, failure: null }),
   'lease.refs': ofBerth({ type: 'lease.refs', leaseId, refs: {} }),
-  'lease.progress': ofBerth({ type: 'lease.progress', leaseId, progress: 'network' }),
+  'lease.progress': ofBerth({ type: 'lease.progress', leaseId, progress: 'network', obstacle: null }),
+  'lease.calledHome': ofBerth({ type: 'lease.calledHome', leaseId }),
   'lease.ready': ofBerth({ type: 'lease.ready', leaseId, connection }),
   'lease.startFailed': ofBerth({ type: 'lease.startFailed', leaseId, failure }),
   'lease.shelved': ofBerth({ type: 'lease.shelved', leaseId }),
@@ -136,6 +137,7 @@ const RIGHTS: { readonly [T in CommandType]: Row<T> } = {
   'lease.lost': ofBerth({ type: 'lease.lost', leaseId, cause: 'x' }),
   'lease.located': ofBerth({ type: 'lease.located', leaseId, hostId: host('s1') }),
   'lease.reachability': ofBerth({ type: 'lease.reachability', leaseId, reachable: true }),
+  'project.seen': ofBerth({ type: 'project.seen', projectId: project('own'), name: 'x' }),
   'finding.raise': ofBerth({
     type: 'finding.raise',
     finding: { id: asId('f'), code: 'orphan', subject: 'server/x', message: 'x', sinceMs: T0 },

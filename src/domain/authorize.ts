@@ -54,6 +54,7 @@ export function authorize(world: World, actor: Actor, command: Command): Refusal
     case 'intent.done':
     case 'lease.refs':
     case 'lease.progress':
+    case 'lease.calledHome':
     case 'lease.ready':
     case 'lease.startFailed':
     case 'lease.shelved':
@@ -61,6 +62,7 @@ export function authorize(world: World, actor: Actor, command: Command): Refusal
     case 'lease.lost':
     case 'lease.located':
     case 'lease.reachability':
+    case 'project.seen':
     case 'finding.raise':
     case 'finding.clear':
     case 'clock.doubt':

@@ -135,7 +135,15 @@ export type SystemCommand =
     }
   /** What was found outside without a call of ours (after a lost reply, or gone by another hand). */
   | { readonly type: 'lease.refs'; readonly leaseId: LeaseId; readonly refs: Partial<ProviderRefs> }
-  | { readonly type: 'lease.progress'; readonly leaseId: LeaseId; readonly progress: StartProgress }
+  | {
+      readonly type: 'lease.progress';
+      readonly leaseId: LeaseId;
+      readonly progress: StartProgress;
+      /** Why the borrower cannot get in yet; null: not looked at. */
+      readonly obstacle: string | null;
+    }
+  /** The machine of a start says that it is up. A repetition changes nothing. */
+  | { readonly type: 'lease.calledHome'; readonly leaseId: LeaseId }
   | { readonly type: 'lease.ready'; readonly leaseId: LeaseId; readonly connection: Connection }
   /** The start cannot succeed as it is; the remains are taken away, then it is queued again or ends. */
   | { readonly type: 'lease.startFailed'; readonly leaseId: LeaseId; readonly failure: StepFailure }
@@ -148,6 +156,8 @@ export type SystemCommand =
   /** Nova shows on which host it is: the provisional claim becomes the observed one. */
   | { readonly type: 'lease.located'; readonly leaseId: LeaseId; readonly hostId: HostId }
   | { readonly type: 'lease.reachability'; readonly leaseId: LeaseId; readonly reachable: boolean }
+  /** A caller came with a project that its cloud calls so. */
+  | { readonly type: 'project.seen'; readonly projectId: ProjectId; readonly name: string }
   | { readonly type: 'finding.raise'; readonly finding: Finding }
   | { readonly type: 'finding.clear'; readonly code: string; readonly subject: string }
   | { readonly type: 'clock.doubt'; readonly divergenceMs: number }

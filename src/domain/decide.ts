@@ -15,6 +15,7 @@ import {
   freeze,
   mode,
   raiseFinding,
+  seeProject,
   setClockDoubt,
   setProject,
   thaw,
@@ -28,6 +29,7 @@ import { closeIntent, openIntent } from './commands/intents.ts';
 import { observeInventory } from './commands/inventory.ts';
 import { adoptLease, releaseLease, shelveLease, unshelveLease } from './commands/owner.ts';
 import {
+  leaseCalledHome,
   leaseGone,
   leaseLocated,
   leaseLost,
@@ -114,6 +116,8 @@ function handle(draft: Draft, command: Command): Handled {
       return leaseRefs(draft, command.leaseId, command.refs);
     case 'lease.progress':
       return leaseProgress(draft, command);
+    case 'lease.calledHome':
+      return leaseCalledHome(draft, command.leaseId);
     case 'lease.ready':
       return leaseReady(draft, command);
     case 'lease.startFailed':
@@ -128,6 +132,8 @@ function handle(draft: Draft, command: Command): Handled {
       return leaseLocated(draft, command);
     case 'lease.reachability':
       return leaseReachability(draft, command);
+    case 'project.seen':
+      return seeProject(draft, command.projectId, command.name);
     case 'finding.raise':
       return raiseFinding(draft, command.finding);
     case 'finding.clear':

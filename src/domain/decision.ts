@@ -20,6 +20,8 @@ export type RefusalCode =
   | 'window_infeasible'
   | 'duration_too_long'
   | 'idempotency_mismatch'
+  | 'cloud_refused'
+  | 'cloud_unavailable'
   | 'stale'
   | 'already_exists';
 

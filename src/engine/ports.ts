@@ -9,6 +9,7 @@ import type { FloatingIpSeen, PortSeen, ServerSeen, Sighting, Step } from '../do
 import type { Change, EntityKind, Snapshot } from '../domain/model/entities.ts';
 import type { Connection, Lease, ProviderRefs } from '../domain/model/lease.ts';
 import type { ObservedHost } from '../domain/command.ts';
+import type { CloudAccount } from './cloud-account.ts';
 
 // ---------------------------------------------------------------------------------------------------- the
 // store
@@ -131,6 +132,42 @@ export interface SeenServer {
   readonly leaseId: LeaseId | null;
 }
 
+/** A caller whose Keystone token the cloud has vouched for. */
+export interface CloudCaller {
+  /** The cloud that issued the token. */
+  readonly providerId: ProviderId;
+  /** The token itself: never logged, never stored. */
+  readonly token: string;
+  readonly userId: string;
+  readonly userName: string;
+  readonly projectId: ProjectId;
+  readonly projectName: string;
+  /** Names, as Keystone has them. */
+  readonly roles: readonly string[];
+  /** False for tokens of application credentials and of trusts: Keystone lets them make no trust. */
+  readonly canDelegate: boolean;
+}
+
+/** For whom a lease is about to be made. `cloud` null: the caller has a token of Berth. */
+export interface Borrower {
+  readonly userId: string;
+  readonly projectId: ProjectId;
+  readonly cloud: CloudCaller | null;
+  /** The image that the lease names; null: none. */
+  readonly image: string | null;
+}
+
+/** Why the cloud would refuse what is asked; both are sentences. */
+export interface Objection {
+  readonly message: string;
+  readonly fix: string;
+  /** The field of the request that it is about; null: the borrower. */
+  readonly field: 'image' | null;
+}
+
+/** Whether a machine is usable by its borrower. */
+export type Readiness = { readonly ready: true } | { readonly ready: false; readonly why: string };
+
 /** What a provider needs to know of a lease to do a step. */
 export interface Subject {
   readonly deploymentId: string;
@@ -178,8 +215,10 @@ export interface Provider {
   readonly id: ProviderId;
   /** `declared`: hosts from the config file, nothing is built. `openstack`: ports, servers, floating IPs. */
   readonly kind: 'declared' | 'openstack';
-  /** Borrowers reach its servers by a floating IP. */
+  /** Borrowers reach its servers by a floating IP; known once anything of it was read. */
   readonly wantsFloatingIp: boolean;
+  /** It may act on servers that it has locked, which their owners may not. */
+  readonly overridesLocks: boolean;
   /** Upper limit of one call, ms: how long a lost call may still take effect. */
   readonly callTimeoutMs: number;
   /**
@@ -190,10 +229,24 @@ export interface Provider {
   /** Reads what exists for one lease. Rejects with ProviderError. */
   inspect(subject: Subject): Promise<Sighting>;
   /**
+   * What has become of the servers of a sighting, from a look that is shared with all who ask at that time;
+   * the rest of it is taken to be as it was. Rejects with ProviderError.
+   */
+  watch(subject: Subject, sighting: Sighting): Promise<Sighting>;
+  /**
    * Makes one call; resolves with what it made. Repeating it is safe in the sense of its step. Rejects with
    * ProviderError.
    */
   perform(step: Step, subject: Subject): Promise<Partial<ProviderRefs>>;
   /** How the borrower gets in, from what is known now; null: not yet. */
   connection(subject: Subject, sighting: Sighting): Connection | null;
+  /** Looks once whether the machine is usable. Bounded in time; never rejects. */
+  probe(subject: Subject, connection: Connection, sighting: Sighting): Promise<Readiness>;
+  /**
+   * Before a lease is made: sees to it that the provider will be able to act for its borrower, and that what
+   * the lease names is there. null: it will. Rejects with ProviderError where the cloud does not tell.
+   */
+  admit(borrower: Borrower): Promise<Objection | null>;
+  /** Berth's own account there, as last seen; null: not seen yet. Left out where there is none. */
+  account?(): CloudAccount | null;
 }

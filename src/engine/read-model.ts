@@ -11,7 +11,8 @@ import { deviceTotals, type HostRow } from '../domain/scheduler/host-row.ts';
 import { queuePosition } from '../domain/scheduler/order.ts';
 import { windowFor } from '../domain/scheduler/place.ts';
 import { claimOf, type World } from '../domain/world.ts';
-import type { FlavorView, HostView, LeaseView } from './views.ts';
+import { capacitySight } from './capacity-sight.ts';
+import type { FlavorView, HostView, LeaseView, ProviderStatus } from './views.ts';
 
 /**
  * Forecasts depend on the time as well; they are worked out anew at most this often between two revisions …
@@ -31,6 +32,7 @@ export interface Committed {
 
 export class ReadModel {
   readonly #source: Committed;
+  readonly #providers: () => readonly ProviderStatus[];
   #flavors: {
     readonly revision: number;
     readonly atMs: number;
@@ -48,8 +50,9 @@ export class ReadModel {
     { readonly atMs: number; readonly counts: Partial<Record<WaitReason, number>> }
   >();
 
-  constructor(source: Committed) {
+  constructor(source: Committed, providers: () => readonly ProviderStatus[]) {
     this.#source = source;
+    this.#providers = providers;
   }
 
   /** In the order in which the providers list them. */
@@ -59,6 +62,7 @@ export class ReadModel {
     const known = this.#flavors;
     if (known !== null && known.revision === revision && nowMs - known.atMs < FORECAST_AGE_MS_MAX)
       return known.views;
+    const statuses = new Map(this.#providers().map((status) => [status.id, status]));
     const views = [...world.flavors.values()]
       .toSorted((a, b) =>
         a.providerId < b.providerId ? -1 : a.providerId > b.providerId ? 1 : a.position - b.position,
@@ -69,7 +73,9 @@ export class ReadModel {
           available > 0 || total === 0
             ? null
             : world.earliest(demandOf(flavor, null), windowFor(0, 0, world.settings).untilMs, nowMs);
-        return { flavor, total, available, nextFreeMs: next?.startMs ?? null };
+        const { observedAtMs, seesOthers, note } = capacitySight(statuses.get(flavor.providerId));
+        const nextFreeMs = next?.startMs ?? null;
+        return { flavor, total, available: seesOthers ? available : null, observedAtMs, note, nextFreeMs };
       });
     this.#flavors = { revision, atMs: nowMs, views };
     return views;
@@ -100,6 +106,7 @@ export class ReadModel {
       forecastMs: waits ? (this.forecasts().get(lease.id) ?? null) : null,
       waitReasons: waits && detailed ? this.#waitReasons(lease) : {},
       hostName: claim === null ? null : (world.hosts.get(claim.hostId)?.host.name ?? claim.hostId),
+      projectName: world.projects.get(lease.projectId)?.name ?? null,
     };
   }
 

@@ -1,11 +1,13 @@
 /** The engine as the server sees it: sessions, public numbers, readiness. */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { asId, type ProviderId } from '../base/ids.ts';
 import type { Json } from '../base/json.ts';
 import type { Actor } from '../domain/actor.ts';
 import type { Engine } from './engine.ts';
 import { ReadModel } from './read-model.ts';
 import { EngineSession, type Outside } from './session.ts';
-import type { EnginePort, FlavorView, Session } from './views.ts';
+import { isStarting, reasonUnpublished } from './capacity-sight.ts';
+import type { EnginePort, FlavorView, PublicFlavors, Session } from './views.ts';
 
 export interface ServiceOptions {
   readonly engine: Engine;
@@ -23,7 +25,7 @@ export class Service implements EnginePort {
 
   constructor(options: ServiceOptions) {
     this.#engine = options.engine;
-    this.#read = new ReadModel(options.engine);
+    this.#read = new ReadModel(options.engine, () => options.outside.providers());
     this.#outside = options.outside;
   }
 
@@ -54,12 +56,24 @@ export class Service implements EnginePort {
     return { kind: 'user', userId: token.name, projectId: token.projectId, role: token.role };
   }
 
-  publicFlavors(): { readonly flavors: readonly FlavorView[]; readonly observedAtMs: number | null } {
-    const times = this.#outside.providers().map((provider) => provider.observedAtMs);
-    const known = times.filter((timeMs) => timeMs !== null);
-    // As old as the oldest look: one provider that was never seen makes the whole report unknown.
-    const complete = known.length > 0 && known.length === times.length;
-    return { flavors: this.#read.flavors(), observedAtMs: complete ? Math.min(...known) : null };
+  publicFlavors(): PublicFlavors {
+    const nowMs = this.nowMs();
+    const times: number[] = [];
+    const unpublished = new Map<ProviderId, string>();
+    const statuses = this.#outside.providers();
+    for (const status of statuses) {
+      const reason = reasonUnpublished(status, nowMs);
+      if (reason !== null) unpublished.set(asId(status.id), reason);
+      else if (status.observedAtMs !== null) times.push(status.observedAtMs);
+    }
+    // A report that grows in its first seconds would show capacity as lost that is only not looked at yet.
+    const complete = times.length > 0 && !statuses.some(isStarting);
+    const isOut = (view: FlavorView): boolean => unpublished.has(view.flavor.providerId);
+    const { true: leftOut = [], false: flavors = [] } = Object.groupBy(
+      this.#read.flavors(),
+      (view) => `${isOut(view)}` as const,
+    );
+    return { flavors, leftOut, unpublished, observedAtMs: complete ? Math.min(...times) : null };
   }
 
   async waitForRevision(revision: number, timeoutMs: number): Promise<boolean> {

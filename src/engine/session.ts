@@ -1,9 +1,9 @@
 /**
  * A `Session`: the engine seen with somebody's eyes. Everything that is read or given passes the door here.
  */
-import type { ProjectId } from '../base/ids.ts';
+import type { ProjectId, ProviderId } from '../base/ids.ts';
 import { authorize, hasRole, maySee, notFound } from '../domain/authorize.ts';
-import { ambiguousFlavor, demandOf, resolveWanted } from '../domain/commands/request.ts';
+import { ambiguousFlavor, demandOf, resolveWanted, type CreateCommand } from '../domain/commands/request.ts';
 import type { Actor } from '../domain/actor.ts';
 import type { Command } from '../domain/command.ts';
 import { refuse, type Refusal } from '../domain/decision.ts';
@@ -15,9 +15,17 @@ import type { HostRow } from '../domain/scheduler/host-row.ts';
 import { queueOrder } from '../domain/scheduler/order.ts';
 import type { Engine } from './engine.ts';
 import { recall } from './idempotency.ts';
-import type { EventQuery, StoredEvent } from './ports.ts';
+import {
+  ProviderError,
+  type Borrower,
+  type CloudCaller,
+  type EventQuery,
+  type Objection,
+  type StoredEvent,
+} from './ports.ts';
 import type { ReadModel } from './read-model.ts';
 import type {
+  AdoptableView,
   EventNotice,
   ExplainQuery,
   Explanation,
@@ -45,6 +53,9 @@ const FOUND_MAX = 16;
 export interface Outside {
   providers(): readonly ProviderStatus[];
   plannedSteps(): readonly PlannedStepView[];
+  adoptable(): readonly AdoptableView[];
+  /** See `Provider.admit`. */
+  admit(providerId: ProviderId, borrower: Borrower): Promise<Objection | null>;
 }
 
 export class EngineSession implements Session {
@@ -60,12 +71,43 @@ export class EngineSession implements Session {
     this.#outside = outside;
   }
 
-  async submit(command: Command, idempotency: Idempotency | null = null): Promise<Outcome> {
+  async submit(
+    command: Command,
+    idempotency: Idempotency | null = null,
+    cloud: CloudCaller | null = null,
+  ): Promise<Outcome> {
+    if (command.type === 'lease.create') {
+      const refusal = await this.#refuseForCloud(command, cloud);
+      if (refusal !== null && !this.#isAnswered(idempotency)) return { ok: false, refusal };
+    }
     if (command.type === 'lease.adopt') {
       const refusal = await this.#refuseEndedId(command, idempotency);
       if (refusal !== null) return { ok: false, refusal };
     }
     return this.#engine.submit(this.actor, command, idempotency);
+  }
+
+  /**
+   * What the cloud would refuse is said before anything is made. Who may not, and what is not understood, is
+   * refused by the engine as ever; null also for those.
+   */
+  async #refuseForCloud(command: CreateCommand, cloud: CloudCaller | null): Promise<Refusal | null> {
+    const { world } = this.#engine;
+    const wanted = resolveWanted(world, command.wanted);
+    if (wanted.kind !== 'flavor' || authorize(world, this.actor, command) !== null) return null;
+    const { providerId } = wanted.flavor;
+    const { ownerId: userId, projectId, image } = command;
+    const isTheirs = cloud?.providerId === providerId && cloud.projectId === projectId;
+    try {
+      const borrower = { userId, projectId, image, cloud: isTheirs ? cloud : null };
+      const objection = await this.#outside.admit(providerId, borrower);
+      if (objection === null) return null;
+      return refuse('cloud_refused', objection.message, objection.fix, objection.field).refusal;
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error;
+      const fix = 'Try again in a moment; `berth status` tells the state of each cloud.';
+      return refuse('cloud_unavailable', `Cloud ${providerId} does not answer: ${error.message}.`, fix).refusal;
+    }
   }
 
   status(): StatusView {
@@ -229,6 +271,11 @@ export class EngineSession implements Session {
     return { ok: true, value: [...this.#engine.world.findings.values()] };
   }
 
+  adoptable(): ReturnType<Session['adoptable']> {
+    const denied = this.#needs('admin');
+    return denied ?? { ok: true, value: this.#outside.adoptable() };
+  }
+
   /**
    * An adoption brings its own lease id. The world knows those that live; one that has ended would be
    * overwritten in the store, and since it never lives again this look needs no lock.
@@ -239,8 +286,7 @@ export class EngineSession implements Session {
   ): Promise<Refusal | null> {
     const { world, store } = this.#engine;
     if (authorize(world, this.actor, command) !== null) return null;
-    if (idempotency !== null && recall(world, this.actor, idempotency, this.#engine.nowMs()) !== null)
-      return null;
+    if (this.#isAnswered(idempotency)) return null;
     const known = await store.readLease(command.leaseId);
     if (known?.state.kind !== 'ended') return null;
     return refuse(
@@ -250,6 +296,12 @@ export class EngineSession implements Session {
       'lease_id',
       { lease: known.id },
     ).refusal;
+  }
+
+  /** The request was answered before: whatever holds now, it gets that answer. */
+  #isAnswered(idempotency: Idempotency | null): boolean {
+    if (idempotency === null) return false;
+    return recall(this.#engine.world, this.actor, idempotency, this.#engine.nowMs()) !== null;
   }
 
   #needs(role: Role): { readonly ok: false; readonly refusal: ReturnType<typeof refuse>['refusal'] } | null {

@@ -3,7 +3,7 @@
  * `Session` is authorized here, so no route can forget it. What the actor may not see is answered as if it
  * did not exist.
  */
-import type { HostId, LeaseId, ProjectId } from '../base/ids.ts';
+import type { HostId, LeaseId, ProjectId, ProviderId } from '../base/ids.ts';
 import type { Actor } from '../domain/actor.ts';
 import type { Command, Wanted } from '../domain/command.ts';
 import type { Refusal, Reply, WaitReason } from '../domain/decision.ts';
@@ -13,9 +13,11 @@ import type { Flavor } from '../domain/model/flavor.ts';
 import type { DeviceCounts, Host } from '../domain/model/host.ts';
 import type { Lease } from '../domain/model/lease.ts';
 import type { Project } from '../domain/model/project.ts';
+import type { ServerSeen } from '../domain/provision/sighting.ts';
 import type { Token } from '../domain/model/token.ts';
 import type { Json } from '../base/json.ts';
-import type { EventQuery, StoredEvent } from './ports.ts';
+import type { CloudAccount } from './cloud-account.ts';
+import type { CloudCaller, EventQuery, StoredEvent } from './ports.ts';
 
 /** A lease with what only the whole world knows about it. */
 export interface LeaseView {
@@ -28,13 +30,20 @@ export interface LeaseView {
   readonly waitReasons: Readonly<Partial<Record<WaitReason, number>>>;
   /** The name of its host, when it has one. */
   readonly hostName: string | null;
+  /** What its project is called, where that is known. */
+  readonly projectName: string | null;
 }
 
 export interface FlavorView {
   readonly flavor: Flavor;
   /** How many leases of it fit at once on all healthy hosts, and how many right now. */
   readonly total: number;
-  readonly available: number;
+  /** null: nobody knows, since what others use of its cloud is not seen. */
+  readonly available: number | null;
+  /** When its cloud was last seen as a whole; null: not since the service began. */
+  readonly observedAtMs: number | null;
+  /** What a reader of the numbers should know, a sentence without its full stop; null: nothing. */
+  readonly note: string | null;
   /** When the next one gets free if none is now; null: one is free, or nothing known ends. */
   readonly nextFreeMs: number | null;
 }
@@ -106,6 +115,20 @@ export interface ProviderStatus {
   readonly observedAtMs: number | null;
   readonly error: string | null;
   readonly warnings: readonly string[];
+  /** Berth's own account there; null: there is none, or it was not seen yet. */
+  readonly account: CloudAccount | null;
+}
+
+/** A server with a Berth mark that no lease has: made twice, or of a store that was lost. */
+export interface AdoptableView {
+  readonly providerId: ProviderId;
+  readonly server: ServerSeen;
+  /** The host that it runs on; null: none, or not one that is lent. */
+  readonly hostName: string | null;
+  readonly portId: string | null;
+  readonly floatingIpId: string | null;
+  /** Where its borrower connects (floating address, else fixed). */
+  readonly address: string | null;
 }
 
 export interface Idempotency {
@@ -143,7 +166,8 @@ export interface EventNotice {
 
 export interface Session {
   readonly actor: Actor;
-  submit(command: Command, idempotency?: Idempotency): Promise<Outcome>;
+  /** `cloud`: where the actor came with a token of a cloud, what that says of it. */
+  submit(command: Command, idempotency?: Idempotency | null, cloud?: CloudCaller | null): Promise<Outcome>;
   status(): StatusView;
   flavors(): readonly FlavorView[];
   flavor(idOrName: string): Found<FlavorView>;
@@ -168,6 +192,19 @@ export interface Session {
   projects(): Found<readonly Project[]>;
   tokens(): Found<readonly Token[]>;
   findings(): Found<readonly Finding[]>;
+  /** As the newest look at each cloud shows them. */
+  adoptable(): Found<readonly AdoptableView[]>;
+}
+
+export interface PublicFlavors {
+  /** Of the clouds whose capacity is known, and not too long ago. */
+  readonly flavors: readonly FlavorView[];
+  /** The oldest of the observations behind it; null: there is none. */
+  readonly observedAtMs: number | null;
+  /** Why the other clouds are left out, by provider. */
+  readonly unpublished: ReadonlyMap<ProviderId, string>;
+  /** Their flavors. */
+  readonly leftOut: readonly FlavorView[];
 }
 
 /** The engine as the server sees it. */
@@ -180,8 +217,8 @@ export interface EnginePort {
   as(actor: Actor): Session;
   /** Finds the actor behind an API token; null: unknown. Constant-time on the secret. */
   authenticate(secret: string): Actor | 'expired' | null;
-  /** The committed state for the public GPU flavor report, with the time of the observation behind it. */
-  publicFlavors(): { readonly flavors: readonly FlavorView[]; readonly observedAtMs: number | null };
+  /** The committed state for the public GPU flavor report. */
+  publicFlavors(): PublicFlavors;
   /** Resolves true once `revision` is committed here, false after `timeoutMs`. */
   waitForRevision(revision: number, timeoutMs: number): Promise<boolean>;
   /** Numbers for /metrics. */

@@ -22,3 +22,26 @@ test.each(['sim', 'declared'])('a cloud may not be called %s, as a provider of o
     `berth.yaml: clouds.0.name: '${name}' is taken by Berth itself; rename the cloud in clouds.yaml and here`,
   ]);
 });
+
+/** The faults of a cloud with these keys, and of a file with these others. */
+function faultsWith(ready: string, others = ''): readonly string[] {
+  const parsed = parseConfig(`clouds: [{ name: north, ready: ${ready} }]\n${others}`, 'berth.yaml');
+  return parsed.ok ? [] : parsed.error;
+}
+
+test('a console text that is no regular expression is refused by its key', () => {
+  expect(faultsWith("{ probe: console, console_text: 'login: $' }")).toEqual([]);
+  expect(faultsWith("{ probe: console, console_text: '(login' }")).toEqual([
+    expect.stringMatching(/^berth\.yaml: clouds\.0\.ready\.console_text: is no regular expression .*\(login/),
+  ]);
+});
+
+test('machines that are to call need to know where', () => {
+  expect(faultsWith('{ probe: phone_home }')).toEqual([
+    expect.stringMatching(/^berth\.yaml: clouds\.0\.ready\.probe: phone_home needs `public_url`/),
+  ]);
+  expect(faultsWith('{ probe: phone_home }', 'public_url: https://berth.example.org')).toEqual([]);
+  expect(faultsWith('{ probe: ssh }', 'public_url: berth.example.org')).toEqual([
+    'berth.yaml: public_url: an address such as https://berth.example.org',
+  ]);
+});

@@ -11,6 +11,12 @@ import { err, ok, type Result } from '../base/result.ts';
 import { formatDuration, parseDuration } from '../base/units.ts';
 import { declaredConfigSchema } from '../declared/config.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../domain/settings.ts';
+import { patternFault } from '../openstack/readiness/console-match.ts';
+
+/** Where a check tells what is wrong; `path` counts from the checked value. */
+interface IssueSink {
+  addIssue(issue: { code: 'custom'; path?: PropertyKey[]; message: string }): void;
+}
 
 const duration = z.string().transform((text, context) => {
   const parsed = parseDuration(text);
@@ -67,24 +73,83 @@ const simulatedSchema = z.strictObject({
   admin_port: z.int().min(0).max(65_535).default(0).describe('loopback port of its own API; 0: any free one'),
 });
 
+function refuseBadPattern(source: string, context: IssueSink): void {
+  const fault = patternFault(source);
+  if (fault === null) return;
+  context.addIssue({ code: 'custom', message: `is no regular expression of JavaScript: ${fault}` });
+}
+
+const readySchema = z.strictObject({
+  probe: z
+    .enum(['ssh', 'console', 'phone_home', 'none'])
+    .default('ssh')
+    .describe('what shows that a server is usable: its SSH port, its console, its own call, or nothing'),
+  console_text: z
+    .string()
+    .min(1)
+    .max(200)
+    .superRefine(refuseBadPattern)
+    .default('Cloud-init v.* finished')
+    .describe('regular expression that the console log matches once the server is usable'),
+});
+
+const hostSchema = z.strictObject({
+  name,
+  gpu_type: z.string().min(1).describe('as in the PCI alias of the flavors'),
+  gpu_count: z.int().min(1).max(64).describe('GPUs of the host that may be lent'),
+  vcpus: z.int().min(1).describe('physical ones; `vcpu_ratio` times as many are handed out'),
+  memory_mib: z.int().min(1),
+  disk_gib: z.int().min(1),
+});
+
 const cloudSchema = z.strictObject({
   name: name.describe('of the cloud in clouds.yaml'),
-  network: z.string().min(1).describe('tenant network of the servers, by id or name'),
-  external_network: z
+  ownership: z
+    .enum(['project', 'trust', 'service'])
+    .default('project')
+    .describe("whose project servers are made in: the borrower's, the same in their name, or Berth's own"),
+  placement: z
+    .enum(['nova', 'pinned'])
+    .default('nova')
+    .describe('who picks the host: Nova, or Berth (needs the admin role)'),
+  network: z
     .string()
     .min(1)
     .nullable()
     .default(null)
-    .describe('where floating IPs come from; null: none'),
-  image: z.string().min(1).describe('image of leases that name none'),
+    .describe('tenant network of the servers, by id or name; null: the only one of their project'),
+  external_network: z
+    .string()
+    .min(1)
+    .default('auto')
+    .describe(
+      'where floating IPs come from, by id or name; auto: the only one there is; none: no floating IPs',
+    ),
+  image: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('image of leases that name none; null: the only one there is'),
   user: z.string().min(1).default('ubuntu').describe('login user of the images'),
   ssh_port: z.int().min(1).max(65_535).default(22).describe('where SSH answers on the servers'),
+  ready: readySchema.prefault({}).describe('when a lease becomes active'),
   config_drive: z
     .boolean()
     .default(false)
     .describe('user data on a config drive, for networks without metadata service'),
   aliases: z.record(z.string(), z.string()).default({}).describe('PCI alias → gpu_type of the aggregates'),
-  vcpu_ratio: z.number().min(1).max(64).default(4).describe("Nova's cpu_allocation_ratio of the GPU hosts"),
+  vcpu_ratio: z
+    .number()
+    .min(1)
+    .max(64)
+    .default(4)
+    .describe("Nova's cpu_allocation_ratio of the GPU hosts, where Placement does not tell"),
+  hosts: z
+    .array(hostSchema)
+    .max(10_000)
+    .default([])
+    .describe('GPU hosts, where the account may not see them (it is no admin)'),
 });
 
 /** What the providers are called that are no cloud of the list: see `declared` and `simulated`. */
@@ -94,10 +159,7 @@ const RESERVED_NAMES: ReadonlySet<string> = new Set(['declared', 'sim']);
  * A cloud's name is the id of its provider: hosts and flavors of two with one name would replace each
  * other.
  */
-function refuseEqualNames(
-  clouds: readonly { readonly name: string }[],
-  context: { addIssue(issue: { code: 'custom'; path: PropertyKey[]; message: string }): void },
-): void {
+function refuseEqualNames(clouds: readonly { readonly name: string }[], context: IssueSink): void {
   const names = clouds.map((cloud) => cloud.name);
   for (const [index, cloudName] of names.entries()) {
     const path = [index, 'name'];
@@ -112,36 +174,64 @@ function refuseEqualNames(
   }
 }
 
-export const configSchema = z.strictObject({
-  listen: z.string().default('127.0.0.1:8080').describe('HOST:PORT'),
-  data: z.string().min(1).default('.berth').describe('folder of the SQLite store'),
-  mode: z.enum(['act', 'observe']).default('act').describe('observe: nothing is written outside'),
-  insecure_http: z.boolean().default(false).describe('allow a listener beyond this machine without TLS'),
-  trusted_proxies: z.array(z.string()).max(64).default([]).describe('whose X-Forwarded-For is believed'),
-  tls: z
-    .strictObject({
-      key: z.string().describe('file of the private key'),
-      cert: z.string().describe('file of the certificate and its chain'),
-    })
-    .nullable()
-    .default(null)
-    .describe('PEM files'),
-  metrics_need_token: z.boolean().default(false).describe('/metrics only with a token'),
-  rate_limit: z
-    .strictObject({
-      per_second: z.number().positive().describe('on average'),
-      burst: z.number().positive().describe('at once'),
-    })
-    .nullable()
-    .default({ per_second: 200, burst: 1000 })
-    .describe('requests of one caller; null: no limit'),
-  poll_interval: duration.default(15_000).describe('between two looks at each provider'),
-  leases: leasesSchema.prefault({}).describe('limits and estimates for all leases'),
-  projects: z.array(projectSchema).max(10_000).default([]).describe('quotas; they win over `project set`'),
-  declared: declaredConfigSchema.nullable().default(null).describe('hosts that are there already'),
-  clouds: z.array(cloudSchema).max(16).superRefine(refuseEqualNames).default([]).describe('OpenStack clouds'),
-  simulated: simulatedSchema.nullable().default(null).describe('a simulated cloud in this process'),
-});
+/** A machine can only call where it can reach somebody. */
+function requirePublicUrl(
+  config: {
+    readonly public_url: string | null;
+    readonly clouds: readonly { readonly name: string; readonly ready: { readonly probe: string } }[];
+  },
+  context: IssueSink,
+): void {
+  const calling = config.clouds.findIndex(({ ready }) => ready.probe === 'phone_home');
+  if (calling < 0 || config.public_url !== null) return;
+  const message =
+    'phone_home needs `public_url`: the address at which machines reach this server, ' +
+    'such as `public_url: https://berth.example.org`; or choose another probe';
+  context.addIssue({ code: 'custom', path: ['clouds', calling, 'ready', 'probe'], message });
+}
+
+export const configSchema = z
+  .strictObject({
+    listen: z.string().default('127.0.0.1:8080').describe('HOST:PORT'),
+    public_url: z
+      .url({ protocol: /^https?$/, message: 'an address such as https://berth.example.org' })
+      .nullable()
+      .default(null)
+      .describe('where machines reach this server; only needed for `phone_home`'),
+    data: z.string().min(1).default('.berth').describe('folder of the SQLite store'),
+    mode: z.enum(['act', 'observe']).default('act').describe('observe: nothing is written outside'),
+    insecure_http: z.boolean().default(false).describe('allow a listener beyond this machine without TLS'),
+    trusted_proxies: z.array(z.string()).max(64).default([]).describe('whose X-Forwarded-For is believed'),
+    tls: z
+      .strictObject({
+        key: z.string().describe('file of the private key'),
+        cert: z.string().describe('file of the certificate and its chain'),
+      })
+      .nullable()
+      .default(null)
+      .describe('PEM files'),
+    metrics_need_token: z.boolean().default(false).describe('/metrics only with a token'),
+    rate_limit: z
+      .strictObject({
+        per_second: z.number().positive().describe('on average'),
+        burst: z.number().positive().describe('at once'),
+      })
+      .nullable()
+      .default({ per_second: 200, burst: 1000 })
+      .describe('requests of one caller; null: no limit'),
+    poll_interval: duration.default(15_000).describe('between two looks at each provider'),
+    leases: leasesSchema.prefault({}).describe('limits and estimates for all leases'),
+    projects: z.array(projectSchema).max(10_000).default([]).describe('quotas; they win over `project set`'),
+    declared: declaredConfigSchema.nullable().default(null).describe('hosts that are there already'),
+    clouds: z
+      .array(cloudSchema)
+      .max(16)
+      .superRefine(refuseEqualNames)
+      .default([])
+      .describe('OpenStack clouds'),
+    simulated: simulatedSchema.nullable().default(null).describe('a simulated cloud in this process'),
+  })
+  .superRefine(requirePublicUrl);
 
 export type Config = z.output<typeof configSchema>;
 

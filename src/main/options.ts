@@ -28,13 +28,7 @@ export async function resolveOptions(options: ServeOptions): Promise<Config> {
     ...(options.mode !== null && { mode: options.mode }),
     ...(options.insecureHttp && { insecure_http: true }),
   };
-  if (options.cloud !== null && !config.clouds.some((cloud) => cloud.name === options.cloud)) {
-    throw new ServeFailure(
-      `--cloud ${options.cloud}: the configuration has no such cloud; add it under \`clouds:\` (network, image …), see docs/operate/install.md`,
-    );
-  }
-  const clouds =
-    options.cloud === null ? config.clouds : config.clouds.filter((cloud) => cloud.name === options.cloud);
+  const clouds = options.cloud === null ? config.clouds : [namedCloud(options.cloud, config)];
   if (options.demo) return demoConfig({ ...config, clouds }, options.configPath !== null);
   if (clouds.length === 0 && config.declared === null && config.simulated === null) {
     throw new ServeFailure(
@@ -43,6 +37,17 @@ export async function resolveOptions(options: ServeOptions): Promise<Config> {
     );
   }
   return { ...config, clouds };
+}
+
+/** As the file describes it; a cloud that it does not describe is taken as clouds.yaml and the cloud itself do. */
+function namedCloud(name: string, config: Config): Config['clouds'][number] {
+  const described = config.clouds.find((cloud) => cloud.name === name);
+  if (described !== undefined) return described;
+  const parsed = configSchema.safeParse({ clouds: [{ name }] });
+  const [cloud] = parsed.success ? parsed.data.clouds : [];
+  if (cloud !== undefined) return cloud;
+  const faults = parsed.error?.issues.map((issue) => issue.message) ?? [];
+  throw new ServeFailure(`--cloud ${name}: ${faults.join('; ')}`);
 }
 
 /** The simulated cloud unless the file names something else, and estimates that fit how quick it is. */

@@ -13,6 +13,7 @@ import { Engine } from '../engine/engine.ts';
 import type { EngineError } from '../engine/engine-types.ts';
 import type { Store } from '../engine/ports.ts';
 import { Service } from '../engine/service.ts';
+import type { ProviderStatus } from '../engine/views.ts';
 import { checkListener } from '../server/listener.ts';
 import { LOG_REDACT_PATHS, type UserActor } from '../server/options.ts';
 import { createServer, type BerthServer } from '../server/server.ts';
@@ -21,7 +22,9 @@ import { bootstrapToken, pausePoints, randomIds, syncMode, syncProjects } from '
 import { settingsOf, type Config } from './config.ts';
 import { DEMO_POLL_MS } from './demo.ts';
 import { openProviders } from './providers.ts';
+import { createPhoneHome } from './phone-home.ts';
 import { resolveOptions, ServeFailure } from './options.ts';
+import { secretKey } from './secret-key.ts';
 import { untilSignal } from './signals.ts';
 import { VERSION } from './version.ts';
 
@@ -65,6 +68,7 @@ export async function serve(options: ServeOptions, say: (line: string) => void):
   try {
     const url = await running.server.listen(host, port);
     await firstLook(running.controllers);
+    for (const line of running.controllers.providers().flatMap(accountLines)) say(line);
     for (const line of greeting(url, config, demo, await bootstrapToken(running.engine, demo))) say(line);
     if (running.simulatedUrl !== null) {
       say(`The simulated cloud is at ${running.simulatedUrl}; /_sim/state there shows what it holds.`);
@@ -86,6 +90,7 @@ async function start(config: Config, options: ServeOptions, logger: pino.Logger)
   const ids: Ids = randomIds();
   const clock = systemClock;
   const store = await openSqliteStore({ dir: config.data, version: VERSION, clock, ids });
+  const phoneHome = createPhoneHome(await secretKey(config.data), config.public_url);
   const stopped = Promise.withResolvers<EngineError>();
   const onError = (error: Error): void => logger.error({ err: error }, 'engine failure');
   const engine = await Engine.open({
@@ -99,6 +104,7 @@ async function start(config: Config, options: ServeOptions, logger: pino.Logger)
   const providers = await openProviders(config, {
     clock,
     deploymentId: () => engine.world.control.deploymentId,
+    phoneHomeUrl: phoneHome.url,
   });
   await syncProjects(engine, config.projects);
   await syncMode(engine, config.mode, options.mode === 'act');
@@ -119,6 +125,8 @@ async function start(config: Config, options: ServeOptions, logger: pino.Logger)
     ids,
     version: VERSION,
     openAs: options.demo ? DEMO_ACTOR : null,
+    clouds: providers.clouds,
+    isMachineOf: phoneHome.isValid,
     metricsNeedToken: config.metrics_need_token,
     rateLimit:
       config.rate_limit === null
@@ -158,6 +166,17 @@ async function stop(running: Running): Promise<void> {
   running.engine.stop();
   await running.store.close();
   await running.closeProviders();
+}
+
+/** Who Berth is in a cloud, and what it may see there: the first thing to check when something is missing. */
+function accountLines({ id, account, error }: ProviderStatus): readonly string[] {
+  if (account === null) return error === null ? [] : [`Cloud ${id} cannot be seen: ${error}`];
+  const { rights, missing, userName, projectName, ownership, placement } = account;
+  const seen = rights === 'full' ? 'full rights' : `member rights (it may not read: ${missing.join(', ')})`;
+  const where = projectName === null ? '' : ` in project ${projectName}`;
+  return [
+    `Cloud ${id}: ${seen} as user ${userName}${where}; ownership ${ownership}; placement ${placement}.`,
+  ];
 }
 
 function splitListen(listen: string): { readonly host: string; readonly port: number } {

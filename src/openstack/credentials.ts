@@ -8,7 +8,10 @@ export type Scope =
   | { readonly kind: 'domain'; readonly domain: DomainRef }
   | { readonly kind: 'system' }
   | { readonly kind: 'trust'; readonly trustId: string }
-  | { readonly kind: 'default' };
+  /** The user's default project, if there is one. */
+  | { readonly kind: 'default' }
+  /** For no project, although the user may have a default one. */
+  | { readonly kind: 'unscoped' };
 
 /** How to log in to Keystone. An application credential has its scope built in. */
 export type Credentials =
@@ -53,5 +56,7 @@ function withScope(method: string, proof: object, scope: Scope): { readonly auth
       return { auth: { identity, scope: { 'OS-TRUST:trust': { id: scope.trustId } } } };
     case 'default':
       return { auth: { identity } };
+    case 'unscoped':
+      return { auth: { identity, scope: 'unscoped' } };
   }
 }

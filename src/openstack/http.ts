@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { ProviderError } from '../engine/ports.ts';
+import { tlsFailureText } from './tls-failure.ts';
 
 /** The part of `fetch` that is used, so that a simulation or a client with its own CA can stand in for it. */
 export type Fetch = (url: string, init: FetchInit) => Promise<Response>;
@@ -49,12 +50,6 @@ const NOT_SENT = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'UND_ERR_CONNECT_TIMEOUT',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'CERT_HAS_EXPIRED',
-  'ERR_TLS_CERT_ALTNAME_INVALID',
 ]);
 
 /** One request, one reply: bounded in time and size, never repeated. */
@@ -112,10 +107,11 @@ function lostReply(request: HttpRequest, error: unknown): ProviderError {
   const cause = error instanceof Error ? error : new Error(String(error));
   const inner = cause.cause instanceof Error ? cause.cause : cause;
   const code = 'code' in inner && typeof inner.code === 'string' ? inner.code : '';
-  if (NOT_SENT.has(code)) {
-    return new ProviderError('unavailable', 'none', `${request.name}: cannot connect (${inner.message})`, {
-      cause,
-    });
+  const tls = tlsFailureText(request.url, code);
+  if (tls !== null || NOT_SENT.has(code)) {
+    const { origin } = new URL(request.url);
+    const text = tls ?? `cannot connect to ${origin} (${inner.message})`;
+    return new ProviderError('unavailable', 'none', `${request.name}: ${text}`, { cause });
   }
   const effect = request.safe ? 'none' : 'unknown';
   return new ProviderError('no_reply', effect, `${request.name}: no complete reply (${inner.message})`, {

@@ -1,19 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { asId } from '../base/ids.ts';
-import { availability } from '../domain/scheduler/availability.ts';
-import { DEFAULT_SETTINGS } from '../domain/settings.ts';
-import { World } from '../domain/world.ts';
-import {
-  AGGREGATES,
-  cloudOf,
-  flavor,
-  FLAVORS,
-  hypervisor,
-  HYPERVISORS,
-  server,
-  type Cloud,
-} from './denbi.fixtures.ts';
-import { DEFAULT_VCPU_RATIO, takeInventory, type Inventory, type InventoryInput } from './inventory.ts';
+import { AGGREGATES, cloudOf, flavor, FLAVORS, hypervisor, HYPERVISORS, server } from './denbi.fixtures.ts';
+import { counted, take } from './inventory.fixtures.ts';
+import type { Inventory } from './inventory.ts';
 
 const SECOND = {
   id: 11,
@@ -143,6 +132,20 @@ describe('use by others', () => {
     expect(warnings.join()).toContain('waits for its resize to be confirmed');
   });
 
+  test('counts a server that is being resized on both of its hosts', () => {
+    const resized = server('moved', 'n4', 'V100:1', { status: 'VERIFY_RESIZE' });
+    const cloud = cloudOf({
+      servers: [resized],
+      hypervisors: HYPERVISORS.map((node) => ({ ...node, ...used() })),
+    });
+    const of = (isCounted: boolean): unknown =>
+      take(cloud, { resizeHosts: new Map([['moved', ['n3.example.org']]]), isCounted: () => isCounted });
+    const theirs = [{ foreign: { devices: { V100: 1 } } }, { foreign: { devices: { V100: 1 } } }];
+    expect(of(false)).toMatchObject({ hosts: theirs, warnings: [] });
+    // Our claim stands for one host only.
+    expect(of(true)).toMatchObject({ hosts: [theirs[0], { foreign: { devices: {} } }] });
+  });
+
   test('tolerates servers whose flavor or extra specs are hidden', () => {
     const stub = { id: 'x', status: 'UNKNOWN' };
     const { extra_specs: _hidden, ...embedded } = server('y', 'n3', null)['flavor'] as Record<
@@ -213,11 +216,13 @@ describe('flavors', () => {
     expect(inventory.warnings).toHaveLength(1);
   });
 
-  test('that ask for no GPU, or for one that Placement counts, are not offered', () => {
+  test('that ask for no GPU, or for one of a Placement that nobody has read, are not offered', () => {
     const profile = flavor('b', 1, 1, null, { extra_specs: { 'accel:device_profile': 'p' } });
     const inventory = take(cloudOf({ flavors: [flavor('a', 1, 1, 'V100:0'), profile] }));
     expect(inventory.flavors).toEqual([]);
-    expect(inventory.warnings).toEqual(["flavor 'b': its accelerators are not PCI aliases"]);
+    expect(inventory.warnings).toEqual([
+      "flavor 'b': its accelerators are counted by Placement, which was not read",
+    ]);
   });
 
   test('keep what takes them out of the report', () => {
@@ -231,48 +236,6 @@ describe('flavors', () => {
     expect(unknown?.misconfigured).toBe("no host aggregate has gpu_type 'H100'");
   });
 });
-
-function take(cloud: Cloud, more: Partial<InventoryInput> = {}): Inventory {
-  return takeInventory({
-    providerId: asId('cloud'),
-    deploymentId: 'd0',
-    aliases: {},
-    vcpuRatio: DEFAULT_VCPU_RATIO,
-    downSinceMs: () => 77,
-    isCounted: () => false,
-    ...cloud,
-    ...more,
-  });
-}
-
-/** `total/available`, as the scheduler counts it. */
-function counted(inventory: Inventory, name: string): string {
-  const world = new World(
-    {
-      control: {
-        deploymentId: 'd0',
-        freeze: null,
-        clockDoubt: null,
-        mode: { kind: 'act' },
-        queueSeq: 0,
-        grantSeq: 0,
-      },
-      hosts: inventory.hosts.map((host) => ({ ...host, drain: null })),
-      flavors: inventory.flavors,
-      projects: [],
-      leases: [],
-      intents: [],
-      tokens: [],
-      findings: [],
-      idempotency: [],
-    },
-    DEFAULT_SETTINGS,
-  );
-  const found = inventory.flavors.find((candidate) => candidate.name === name);
-  if (found === undefined) return 'none';
-  const { total, available } = availability(world, found, 0);
-  return `${total}/${available}`;
-}
 
 function one(...flavors: Parameters<typeof cloudOf>[0]['flavors'] & {}): Inventory['flavors'] {
   return take(cloudOf({ flavors })).flavors;

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { asId } from '../base/ids.ts';
-import { markMetadata, markOf, markText, parseMark } from './marks.ts';
-import { userData } from './user-data.ts';
+import { borrowerMetadata, borrowerOf, markMetadata, markOf, markText, parseMark } from './marks.ts';
 
 const LEASE = asId<'lease'>('11111111-2222-4333-8444-555555555555');
 
@@ -14,6 +13,12 @@ test('a mark survives as tag, as description and as metadata', () => {
   expect(markOf({ tags: ['mine'], metadata: markMetadata('d0d0d0d0d0d0', LEASE) })).toEqual(mark);
 });
 
+test('a server tells whose lease it is of', () => {
+  const metadata = borrowerMetadata({ projectId: 'p1', ownerId: 'u1' });
+  expect(borrowerOf({ metadata })).toEqual({ projectId: 'p1', userId: 'u1' });
+  expect(borrowerOf({ metadata: {} })).toEqual({ projectId: null, userId: null });
+});
+
 test.each(['', 'berth:', 'berth:a', 'berth:a:b:c', 'berth::b', 'berth:a:b,c', 'xberth:a:b'])(
   '%j is no mark',
   (text) => {
@@ -24,15 +29,4 @@ test.each(['', 'berth:', 'berth:a', 'berth:a:b:c', 'berth::b', 'berth:a:b,c', 'x
 
 test('a deployment id that does not fit into a tag is our own fault', () => {
   expect(() => markText('d'.repeat(40), LEASE)).toThrow('fit into a Nova tag');
-});
-
-test('user data puts the key on the login user, whatever is in it', () => {
-  const key = 'ssh-ed25519 AAAA "quoted": yes\n';
-  const text = userData(key, 'ubuntu') ?? '';
-  expect(text.startsWith('#cloud-config\n')).toBe(true);
-  expect(JSON.parse(text.slice(text.indexOf('\n')))).toEqual({
-    ssh_authorized_keys: ['ssh-ed25519 AAAA "quoted": yes'],
-    system_info: { default_user: { name: 'ubuntu' } },
-  });
-  expect(userData(null, 'ubuntu')).toBeNull();
 });

@@ -5,7 +5,12 @@ import type { BerthMark } from '../domain/provision/sighting.ts';
 /** Nova's limits on a tag: 60 characters, no `/` and no `,` (nova/objects/tag.py, 26.2.2). */
 const TAG_CHARS_MAX = 60;
 const MARK = /^berth:([A-Za-z0-9-]{1,40}):([A-Za-z0-9-]{1,40})$/;
-const METADATA = { deployment: 'berth_deployment', lease: 'berth_lease' } as const;
+const METADATA = {
+  deployment: 'berth_deployment',
+  lease: 'berth_lease',
+  project: 'berth_project',
+  owner: 'berth_owner',
+} as const;
 
 /**
  * The text that everything made for a lease carries: as tag of a server, as description of ports and floating
@@ -20,6 +25,25 @@ export function markText(deploymentId: string, leaseId: LeaseId): string {
 /** The same in a second place: an owner who edits the tags seldom touches the metadata. */
 export function markMetadata(deploymentId: string, leaseId: LeaseId): Readonly<Record<string, string>> {
   return { [METADATA.deployment]: deploymentId, [METADATA.lease]: leaseId };
+}
+
+/**
+ * Whose lease a server is of, for an adoption: Nova's own record names Berth's account wherever Berth made it
+ * in its own name.
+ */
+export function borrowerMetadata(lease: {
+  readonly projectId: string;
+  readonly ownerId: string;
+}): Readonly<Record<string, string>> {
+  return { [METADATA.project]: lease.projectId, [METADATA.owner]: lease.ownerId };
+}
+
+/** null: the server does not tell. Who owns the server can change both. */
+export function borrowerOf({ metadata }: { readonly metadata: Readonly<Record<string, string>> }): {
+  readonly projectId: string | null;
+  readonly userId: string | null;
+} {
+  return { projectId: metadata[METADATA.project] ?? null, userId: metadata[METADATA.owner] ?? null };
 }
 
 /** Reads a description; null: not a mark of ours. */

@@ -7,133 +7,126 @@ import type { Clock } from '../base/clock.ts';
 import type { ProviderId } from '../base/ids.ts';
 import type { Connection, Lease, ProviderRefs } from '../domain/model/lease.ts';
 import type { FloatingIpSeen, PortSeen, ServerSeen, Sighting, Step } from '../domain/provision/sighting.ts';
-import type { Provider, ProviderSnapshot, SeenServer, Subject } from '../engine/ports.ts';
+import { claimOf } from '../domain/world.ts';
+import type { CloudPlacement, Rights } from '../engine/cloud-account.ts';
+import { ProviderError, type Borrower, type Objection, type Provider, type Subject } from '../engine/ports.ts';
 import { novaFlavorId, type Aliases } from './gpu-flavor.ts';
-import { resolveImage } from './glance/images.ts';
-import { devicesOf, takeInventory } from './inventory.ts';
-import { markMetadata, markOf, markText } from './marks.ts';
-import { listAggregates } from './nova/aggregates.ts';
-import { listFlavors } from './nova/flavors.ts';
-import { listHypervisors } from './nova/hypervisors.ts';
+import type { Homes } from './homes.ts';
+import { borrowerMetadata, markMetadata, markOf, markText } from './marks.ts';
 import * as servers from './nova/servers.ts';
 import * as floatingIps from './neutron/floatingips.ts';
-import { resolveNetwork } from './neutron/networks.ts';
 import * as ports from './neutron/ports.ts';
-import { floatingIpSeen, portSeen, serverSeen } from './seen.ts';
+import type { CloudReadiness } from './readiness/readiness.ts';
+import { floatingIpSeen, portSeen, serverSeen, serviceHostOf } from './seen.ts';
+import { ServerWatch } from './server-watch.ts';
 import type { OpenStackSession } from './session.ts';
+import { createSnapshots, type SnapshotOptions } from './snapshot.ts';
+import { Surroundings, type SurroundingsOptions } from './surroundings.ts';
 import { userData } from './user-data.ts';
 
-export interface OpenStackProviderOptions {
+export interface OpenStackProviderOptions extends SurroundingsOptions {
   readonly id: ProviderId;
   /** Known once the store is open; marks what is ours. */
   readonly deploymentId: () => string;
-  readonly session: OpenStackSession;
+  /** In whose project servers are made. */
+  readonly homes: Homes;
+  /** Who picks the host. */
+  readonly placement: CloudPlacement;
+  /** Whether leases may live in other projects than Berth's own. */
+  readonly allProjects: boolean;
+  /** What Berth's account may see, as far as that is known; null: not yet. */
+  readonly rights: () => Rights | null;
   readonly clock: Clock;
-  /** Tenant network of the servers, by id or name. */
-  readonly network: string;
-  /** Where floating IPs come from, by id or name; null: borrowers reach the fixed address. */
-  readonly externalNetwork: string | null;
-  /** Image by id or name, where a lease names none. */
-  readonly image: string;
   /** Login user of the images. */
   readonly user: string;
   readonly sshPort: number;
+  /** When a server counts as usable. */
+  readonly readiness: CloudReadiness;
   /** User data from a config drive: for networks without metadata service. */
   readonly configDrive: boolean;
   readonly aliases: Aliases;
   readonly vcpuRatio: number;
+  readonly hosts: SnapshotOptions['hosts'];
 }
 
-export interface OpenStackProvider extends Provider {
-  /** What `plan` must know of this cloud. */
-  readonly wantsFloatingIp: boolean;
+/** The options, and what is kept between calls: nothing that a crash could cost. */
+interface Cloud extends OpenStackProviderOptions {
+  readonly surroundings: Surroundings;
+  readonly watch: () => ServerWatch;
 }
 
-export function createOpenStackProvider(options: OpenStackProviderOptions): OpenStackProvider {
-  const { id, session } = options;
-  const downSince = new Map<string, number>();
+export function createOpenStackProvider(options: OpenStackProviderOptions): Provider {
+  const { id, homes, clock, readiness } = options;
+  const session = homes.own;
+  const surroundings = new Surroundings(options, clock);
+  const watches = { true: new ServerWatch(session, clock, true), false: new ServerWatch(session, clock, false) };
+  const cloud = { ...options, surroundings, watch: () => watches[`${seesAll(options)}`] };
+  const takeSnapshot = createSnapshots({ ...options, session });
   return {
     id,
     kind: 'openstack',
     callTimeoutMs: session.callTimeoutMs,
-    wantsFloatingIp: options.externalNetwork !== null,
-    snapshot: (isCounted) => takeSnapshot(options, downSince, isCounted),
-    inspect: (subject) => inspect(options, subject),
-    perform: (step, subject) => perform(options, step, subject),
-    connection: (_subject, sighting) => connectionOf(options, sighting),
+    get wantsFloatingIp() {
+      return surroundings.wantsFloatingIp;
+    },
+    get overridesLocks() {
+      return seesAll(options);
+    },
+    async snapshot(isCounted) {
+      await surroundings.settle(session);
+      return takeSnapshot(isCounted);
+    },
+    inspect: (subject) => inspect(cloud, subject),
+    watch: (_subject, sighting) => watch(cloud, sighting),
+    perform: (step, subject) => perform(cloud, step, subject),
+    connection: (_subject, sighting) => connectionOf(cloud, sighting),
+    probe: (subject, connection, sighting) => readiness.probe(subject, connection, sighting, session),
+    admit: (borrower) => admit(cloud, borrower),
   };
 }
 
-async function takeSnapshot(
-  options: OpenStackProviderOptions,
-  downSince: Map<string, number>,
-  isCounted: (server: SeenServer) => boolean,
-): Promise<ProviderSnapshot> {
-  const { session, id } = options;
-  const warnings: string[] = [];
-  const unreadable = (what: string) => (objectId: string, reason: string) => {
-    warnings.push(`${what} ${objectId} is left out, its record is not understood: ${reason}`);
+async function admit({ homes, surroundings }: Cloud, borrower: Borrower): Promise<Objection | null> {
+  const objectionTo = (field: Objection['field'], fix: string) => (error: unknown) => {
+    if (!(error instanceof ProviderError) || !OBJECTIONS.has(error.code)) throw error;
+    return { message: `The cloud would refuse it: ${error.message}.`, fix, field };
   };
-  const projectId = await session.projectId();
-  const mine: Record<string, string> = projectId === null ? {} : { project_id: projectId };
-  // Hypervisors before servers: one that appears in between is then known by name, not as unexplained use.
-  const hypervisors = await listHypervisors(session, unreadable('hypervisor'));
-  const [aggregates, flavors, found, portList, ipList] = await Promise.all([
-    listAggregates(session),
-    listFlavors(session, unreadable('flavor')),
-    servers.listServers(session, unreadable('server')),
-    ports.listPorts(session, mine),
-    floatingIps.listFloatingIps(session, mine),
-  ]);
-  noteDownHosts(hypervisors, downSince, options.clock.wallMs());
-  const inventory = takeInventory({
-    providerId: id,
-    deploymentId: options.deploymentId(),
-    aggregates,
-    hypervisors,
-    flavors,
-    servers: found,
-    aliases: options.aliases,
-    vcpuRatio: options.vcpuRatio,
-    downSinceMs: (host) => downSince.get(host) ?? 0,
-    isCounted,
-  });
-  const holding = (server: servers.Server): boolean =>
-    Object.keys(devicesOf(server, options.aliases)).length > 0;
-  return {
-    hosts: inventory.hosts,
-    flavors: inventory.flavors,
-    servers: found
-      .filter((server) => markOf(server) !== null || (server.host !== null && holding(server)))
-      .map((server) => serverSeen(server, id)),
-    ports: portList.map(portSeen).filter(({ berth }) => berth !== null),
-    floatingIps: ipList.map(floatingIpSeen).filter(({ berth }) => berth !== null),
-    warnings: [...warnings, ...inventory.warnings],
-    dateMs: session.dateMs(),
-  };
+  const toBorrower = objectionTo(null, 'Once that is done, ask again.');
+  const toImage = objectionTo('image', 'Name an image of `openstack image list`.');
+  let home: OpenStackSession;
+  try {
+    home = await homes.admit(borrower);
+    await surroundings.networkId(home);
+  } catch (error) {
+    return toBorrower(error);
+  }
+  return surroundings.imageId(home, borrower.image).then(() => null, toImage);
 }
 
-/** Nova tells that a host is down, not since when; the first time that we saw it stays until it is up. */
-function noteDownHosts(
-  hypervisors: readonly { readonly host: string; readonly down: boolean }[],
-  downSince: Map<string, number>,
-  nowMs: number,
-): void {
-  const down = new Set(hypervisors.filter((node) => node.down).map(({ host }) => host));
-  for (const host of downSince.keys()) if (!down.has(host)) downSince.delete(host);
-  for (const host of down) if (!downSince.has(host)) downSince.set(host, nowMs);
+const OBJECTIONS: ReadonlySet<ProviderError['code']> = new Set(['forbidden', 'not_found', 'bad_request']);
+
+/** With full rights everything is read as an administrator; an ordinary member has its own project only. */
+function seesAll({ rights }: Pick<OpenStackProviderOptions, 'rights'>): boolean {
+  return rights() !== 'member';
 }
 
-async function inspect(options: OpenStackProviderOptions, subject: Subject): Promise<Sighting> {
-  const { session } = options;
+async function inspect(cloud: Cloud, subject: Subject): Promise<Sighting> {
+  const { homes, surroundings } = cloud;
   const { lease } = subject;
-  const mark = markText(options.deploymentId(), lease.id);
+  const session = homes.own;
+  await surroundings.settle(session);
+  const mark = markText(cloud.deploymentId(), lease.id);
   const port = await seePort(session, lease, mark);
   const [found, floatingIp] = await Promise.all([
-    seeServers(options, lease, mark, port),
+    seeServers(cloud, lease, mark, port),
     seeFloatingIp(session, lease, mark),
   ]);
   return { port, servers: found, floatingIp, dateMs: session.dateMs() };
+}
+
+async function watch(cloud: Cloud, sighting: Sighting): Promise<Sighting> {
+  const found = await Promise.all(sighting.servers.map((server) => cloud.watch().see(server.id)));
+  const servers = found.filter((server) => server !== null).map((server) => serverSeen(server, cloud.id));
+  return { ...sighting, servers, dateMs: cloud.homes.own.dateMs() };
 }
 
 /** By id; else by name, of which only our mark in the description is proof. */
@@ -164,39 +157,35 @@ async function seeFloatingIp(
  * that is plugged into our port without our mark is somebody else's.
  */
 async function seeServers(
-  options: OpenStackProviderOptions,
+  cloud: Cloud,
   lease: Lease,
   mark: string,
   port: PortSeen | null,
 ): Promise<readonly ServerSeen[]> {
-  const { session, id } = options;
-  const tagged = await servers.findServersByTag(session, mark);
+  const { id } = cloud;
+  const session = cloud.homes.own;
+  const tagged = await servers.findServersByTag(session, { tag: mark, allTenants: seesAll(cloud) });
   const known = new Set(tagged.map((server) => server.id));
   const named = [lease.refs.serverId, port?.serverId ?? null].filter((serverId) => serverId !== null);
   const missing = [...new Set(named)].filter((serverId) => !known.has(serverId));
   const others = await Promise.all(missing.map((serverId) => servers.findServer(session, serverId)));
   const isOurs = (server: servers.Server): boolean => {
     const found = markOf(server);
-    const isMarked = found?.deploymentId === options.deploymentId() && found.leaseId === lease.id;
+    const isMarked = found?.deploymentId === cloud.deploymentId() && found.leaseId === lease.id;
     return isMarked || server.id === lease.refs.serverId;
   };
   const ours = others.filter((server) => server !== null).filter(isOurs);
   return [...tagged, ...ours].map((server) => serverSeen(server, id));
 }
 
-async function perform(
-  options: OpenStackProviderOptions,
-  step: Step,
-  { lease }: Subject,
-): Promise<Partial<ProviderRefs>> {
-  const { session } = options;
+async function perform(cloud: Cloud, step: Step, { lease }: Subject): Promise<Partial<ProviderRefs>> {
+  // What is there may always be taken away, whatever its borrower's delegation has become.
+  const session = cloud.homes.own;
   switch (step.kind) {
     case 'createPort':
-      return createPort(options, lease);
     case 'createServer':
-      return { serverId: await createServer(options, lease) };
     case 'createFloatingIp':
-      return createFloatingIp(options, lease);
+      return create(cloud, step, lease);
     case 'deleteFloatingIp':
       await floatingIps.deleteFloatingIp(session, step.id);
       return { floatingIpId: null };
@@ -206,10 +195,16 @@ async function perform(
     case 'deletePort':
       await ports.deletePort(session, step.id);
       return { portId: null };
+    case 'unshelve':
+      await unshelve(cloud, step.id, lease);
+      return {};
     case 'shelve':
     case 'shelveOffload':
-    case 'unshelve':
+    case 'unlock':
       await servers.actOnServer(session, step.id, step.kind);
+      return {};
+    case 'lock':
+      await lock(session, step);
       return {};
     case 'snapshot':
       await servers.snapshotServer(session, step.id, step.name);
@@ -219,45 +214,95 @@ async function perform(
   }
 }
 
-async function createPort(options: OpenStackProviderOptions, lease: Lease): Promise<Partial<ProviderRefs>> {
-  const { session } = options;
-  const networkId = await resolveNetwork(session, { idOrName: options.network, external: false });
-  const description = markText(options.deploymentId(), lease.id);
-  const port = await ports.createPort(session, { networkId, name: portName(lease), description });
+async function create(
+  cloud: Cloud,
+  { kind }: Extract<Step, { readonly kind: 'createPort' | 'createServer' | 'createFloatingIp' }>,
+  lease: Lease,
+): Promise<Partial<ProviderRefs>> {
+  try {
+    const home = await cloud.homes.of(lease);
+    if (kind === 'createPort') return await createPort(cloud, home, lease);
+    if (kind === 'createServer') return { serverId: await createServer(cloud, home, lease) };
+    return await createFloatingIp(cloud, home, lease);
+  } catch (error) {
+    // It may have been built on something that is there no more.
+    if (error instanceof ProviderError && error.effect === 'none') cloud.surroundings.forget();
+    throw error;
+  }
+}
+
+async function createPort(
+  cloud: Cloud,
+  home: OpenStackSession,
+  lease: Lease,
+): Promise<Partial<ProviderRefs>> {
+  const networkId = await cloud.surroundings.networkId(home);
+  const description = markText(cloud.deploymentId(), lease.id);
+  const port = await ports.createPort(home, { networkId, name: portName(lease), description });
   return { portId: port.id, address: port.address };
 }
 
-async function createServer(options: OpenStackProviderOptions, lease: Lease): Promise<string> {
-  const deploymentId = options.deploymentId();
-  return servers.createServer(options.session, {
+async function createServer(cloud: Cloud, home: OpenStackSession, lease: Lease): Promise<string> {
+  const deploymentId = cloud.deploymentId();
+  return servers.createServer(home, {
     name: lease.name === '' ? portName(lease) : lease.name,
-    flavorId: novaFlavorId(options.id, lease.request.flavorId),
-    imageId: await resolveImage(options.session, lease.request.image ?? options.image),
+    flavorId: novaFlavorId(cloud.id, lease.request.flavorId),
+    imageId: await cloud.surroundings.imageId(home, lease.request.image),
     portId: assertDefined(lease.refs.portId, 'the port is recorded before its server is created'),
     tags: [markText(deploymentId, lease.id)],
-    metadata: markMetadata(deploymentId, lease.id),
-    userData: userData(lease.request.sshPublicKey, options.user),
-    configDrive: options.configDrive,
+    metadata: { ...markMetadata(deploymentId, lease.id), ...borrowerMetadata(lease) },
+    userData: userData({
+      sshPublicKey: lease.request.sshPublicKey,
+      user: cloud.user,
+      phoneHomeUrl: cloud.readiness.phoneHomeUrl(lease.id),
+    }),
+    configDrive: cloud.configDrive,
+    host: pinnedHost(cloud, lease),
   });
 }
 
 async function createFloatingIp(
-  options: OpenStackProviderOptions,
+  cloud: Cloud,
+  home: OpenStackSession,
   lease: Lease,
 ): Promise<Partial<ProviderRefs>> {
-  const { session } = options;
-  const idOrName = assertDefined(options.externalNetwork, 'floating IPs need an external network');
-  const ip = await floatingIps.createFloatingIp(session, {
-    networkId: await resolveNetwork(session, { idOrName, external: true }),
+  const networkId = await cloud.surroundings.settle(cloud.homes.own);
+  const ip = await floatingIps.createFloatingIp(home, {
+    networkId: assertDefined(networkId, 'floating IPs need an external network'),
     portId: assertDefined(lease.refs.portId, 'the port is recorded before its floating IP is created'),
-    description: markText(options.deploymentId(), lease.id),
+    description: markText(cloud.deploymentId(), lease.id),
   });
   return { floatingIpId: ip.id, address: ip.address };
 }
 
-function connectionOf(options: OpenStackProviderOptions, { port, floatingIp }: Sighting): Connection | null {
-  const host = options.externalNetwork === null ? port?.address : floatingIp?.address;
-  return host === undefined || host === null ? null : { host, port: options.sshPort, user: options.user };
+function unshelve(cloud: Cloud, serverId: string, lease: Lease): Promise<undefined> {
+  const session = cloud.homes.own;
+  const host = pinnedHost(cloud, lease);
+  if (host === null) return servers.actOnServer(session, serverId, 'unshelve');
+  return servers.unshelveTo(session, serverId, host);
+}
+
+/** Where the policy keeps locks from us, the shelf does without: the queue is a rule, the lock a reminder. */
+async function lock(
+  session: OpenStackSession,
+  { id, reason }: Extract<Step, { readonly kind: 'lock' }>,
+): Promise<void> {
+  try {
+    await servers.lockServer(session, id, reason);
+  } catch (error) {
+    if (!(error instanceof ProviderError) || error.code !== 'forbidden') throw error;
+  }
+}
+
+/** The service host of the lease's claim, where Berth picks it; null: Nova does. */
+function pinnedHost({ placement, id }: Cloud, lease: Lease): string | null {
+  const claim = placement === 'pinned' ? claimOf(lease) : null;
+  return claim === null ? null : serviceHostOf(id, claim.hostId);
+}
+
+function connectionOf(cloud: Cloud, { port, floatingIp }: Sighting): Connection | null {
+  const host = cloud.surroundings.wantsFloatingIp ? floatingIp?.address : port?.address;
+  return host === undefined || host === null ? null : { host, port: cloud.sshPort, user: cloud.user };
 }
 
 function portName(lease: Lease): string {

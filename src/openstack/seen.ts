@@ -1,7 +1,8 @@
-import type { ProviderId } from '../base/ids.ts';
+import { assert } from '../base/assert.ts';
+import type { HostId, ProviderId } from '../base/ids.ts';
 import type { FloatingIpSeen, PortSeen, ServerSeen, ServerStatus } from '../domain/provision/sighting.ts';
 import { hostIdOf } from './inventory.ts';
-import { markOf, parseMark } from './marks.ts';
+import { borrowerOf, markOf, parseMark } from './marks.ts';
 import type { FloatingIp } from './neutron/floatingips.ts';
 import type { Port } from './neutron/ports.ts';
 import type { Server } from './nova/servers.ts';
@@ -17,20 +18,32 @@ const STATUSES: Readonly<Partial<Record<string, ServerStatus>>> = {
   DELETED: 'DELETED',
 };
 
-export function serverSeen(server: Server, providerId: ProviderId): ServerSeen {
+/** `isInOurs`: it lives in Berth's own project, so that only its metadata tell whose lease it is of. */
+export function serverSeen(server: Server, providerId: ProviderId, isInOurs = false): ServerSeen {
+  const berth = markOf(server);
+  const borrower = berth === null ? { projectId: null, userId: null } : borrowerOf(server);
   return {
     id: server.id,
     name: server.name,
+    projectId: (isInOurs ? borrower.projectId : null) ?? server.projectId,
+    userId: borrower.userId ?? server.userId,
     status: STATUSES[server.status] ?? 'OTHER',
     taskState: server.taskState,
     hostId: server.host === null ? null : hostIdOf(providerId, server.host),
     fault: server.fault,
-    berth: markOf(server),
+    berth,
     flavorName: server.flavor?.name ?? null,
     launchedAtMs: server.launchedAtMs,
     locked: server.locked,
     createdAtMs: server.createdAtMs,
   };
+}
+
+/** The other way round: the service host of a host of ours. */
+export function serviceHostOf(providerId: ProviderId, hostId: HostId): string {
+  const prefix = hostIdOf(providerId, '');
+  assert(hostId.startsWith(prefix), `host ${hostId} is of provider ${providerId}`);
+  return hostId.slice(prefix.length);
 }
 
 export function portSeen(port: Port): PortSeen {

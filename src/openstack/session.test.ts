@@ -160,7 +160,7 @@ test('says when Keystone refuses, and which endpoint is missing', async () => {
   expect(await failure(wrong.session(), POST)).toMatchObject({ code: 'unauthorized', effect: 'none' });
   const cloud = fakeCloud(() => Response.json({ a: 1 }));
   expect((await failure(cloud.session({ region: 'West' }), GET)).message).toBe(
-    "the cloud's catalog has no public endpoint for 'compute' in region 'West'",
+    "the cloud's catalog has no public endpoint for 'compute' in region 'West'; it has 'East'",
   );
   const image = { ...GET, service: 'image', path: '/images' } as const;
   await cloud.session({ interfaces: ['internal', 'public'] }).send(image);
@@ -169,6 +169,29 @@ test('says when Keystone refuses, and which endpoint is missing', async () => {
     .session({ endpointOverrides: { network: 'http://other:9696/' } })
     .send({ ...GET, service: 'network' });
   expect(cloud.seen.at(-1)?.url).toBe('http://other:9696/v2.0/things');
+});
+
+test('what Keystone does not find is never taken for what was asked for', async () => {
+  const gone = fakeCloud(() => Response.json({ a: 1 }), 404);
+  expect(await failure(gone.session(), GET)).toMatchObject({ code: 'unauthorized', effect: 'none' });
+  await expect(orNull(gone.session().send(GET))).rejects.toThrow(/Keystone gives no token/);
+});
+
+test('a service may have a microversion of its own, for the calls without one, or be disabled', async () => {
+  const cloud = fakeCloud(() => Response.json({ a: 1 }));
+  const session = cloud.session({
+    services: { compute: { microversion: '2.60' }, image: { disabled: true } },
+  });
+  await session.send(GET);
+  await session.send({ ...GET, microversion: '2.87' });
+  expect(cloud.seen.slice(1).map(({ headers }) => headers['openstack-api-version'])).toEqual([
+    'compute 2.60',
+    'compute 2.87',
+  ]);
+  expect(await failure(session, { ...GET, service: 'image' })).toMatchObject({
+    code: 'unsupported',
+    message: "'image' is not to be called: has_image is false in the cloud's configuration",
+  });
 });
 
 test('walks pages by marker, and stops where the cloud says so', async () => {

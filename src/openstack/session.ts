@@ -7,11 +7,17 @@
 import type { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
 import { ProviderError } from '../engine/ports.ts';
-import { selectEndpoint, withVersionPath, type Interface, type ServiceType } from './catalog.ts';
+import {
+  selectEndpoint,
+  withVersionPath,
+  type Interface,
+  type ServicePreferences,
+  type ServiceType,
+} from './catalog.ts';
 import type { Credentials } from './credentials.ts';
 import { failureOf } from './failure.ts';
 import { createHttp, type Fetch, type Http, type HttpReply, type HttpRequest } from './http.ts';
-import { identityUrl, issueToken, type IssuedToken } from './keystone/tokens.ts';
+import { identityUrl, issueToken, type IssuedToken, type TokenIdentity } from './keystone/tokens.ts';
 
 export interface SessionOptions {
   readonly authUrl: string;
@@ -22,6 +28,7 @@ export interface SessionOptions {
   readonly interfaces: readonly Interface[];
   /** Base URLs that replace the catalog's. */
   readonly endpointOverrides?: Readonly<Partial<Record<ServiceType, string>>>;
+  readonly services?: Readonly<Partial<Record<ServiceType, ServicePreferences>>>;
   readonly fetch: Fetch;
   readonly clock: Clock;
   /** Upper limit of each single exchange, ms. */
@@ -37,6 +44,8 @@ export interface Call<T> {
   /** e.g. `2.87`; sent as `OpenStack-API-Version: compute 2.87`. */
   readonly microversion?: string;
   readonly body?: unknown;
+  /** Beside those that every call has; names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly expect: readonly number[];
   /** Parses the reply; an empty one is `undefined`. */
   readonly reply: z.ZodType<T>;
@@ -48,6 +57,8 @@ export interface OpenStackSession {
   send<T>(call: Call<T>): Promise<T>;
   /** The project that the credentials are scoped to; null: none. Logs in if needed. */
   projectId(): Promise<string | null>;
+  /** Whom the credentials belong to, as the newest token tells. Logs in if needed. */
+  identity(): Promise<TokenIdentity>;
   /** Clock of the cloud in the newest reply, ms; null: it has not told. */
   dateMs(): number | null;
 }
@@ -85,7 +96,9 @@ export function createSession(options: SessionOptions): OpenStackSession {
   };
 
   const exchange = async (call: Call<unknown>, bearer: HeldToken): Promise<[HttpRequest, HttpReply]> => {
-    const request = requestOf(call, endpointOf(options, bearer, call.service), bearer.secret);
+    const microversion = call.microversion ?? options.services?.[call.service]?.microversion;
+    const versioned = microversion === undefined ? call : { ...call, microversion };
+    const request = requestOf(versioned, endpointOf(options, bearer, call.service), bearer.secret);
     const reply = await http.exchange(request);
     newestDateMs = reply.dateMs ?? newestDateMs;
     return [request, reply];
@@ -105,23 +118,53 @@ export function createSession(options: SessionOptions): OpenStackSession {
     async projectId() {
       return (await token()).projectId;
     },
+    async identity() {
+      const { userId, userName, projectId, projectName, roles } = await token();
+      return { userId, userName, projectId, projectName, roles };
+    },
     dateMs: () => newestDateMs,
   };
 }
 
 async function logIn(http: Http, options: SessionOptions): Promise<HeldToken> {
-  const issued = await issueToken(http, options.authUrl, options.credentials);
+  const issued = await issueToken(http, options.authUrl, options.credentials).catch((error: unknown) => {
+    throw asCallFailure(error);
+  });
   return {
     ...issued,
     renewAtMonotonicMs: options.clock.monotonicMs() + issued.validForMs - TOKEN_RENEWAL_MS,
   };
 }
 
+/**
+ * No code that a caller could take for an answer about what it asked for: a project or trust that Keystone
+ * does not find, or does not let us into, is a login that was refused, not a server that is missing.
+ */
+function asCallFailure(error: unknown): unknown {
+  if (!(error instanceof ProviderError) || LOGIN_CODES.has(error.code)) return error;
+  const isRefused = error.code === 'forbidden' || error.code === 'not_found';
+  const code = isRefused ? 'unauthorized' : 'unavailable';
+  return new ProviderError(code, error.effect, error.message, { cause: error });
+}
+
+const LOGIN_CODES: ReadonlySet<ProviderError['code']> = new Set([
+  'unauthorized',
+  'rate_limited',
+  'unavailable',
+  'no_reply',
+]);
+
 function endpointOf(options: SessionOptions, token: IssuedToken, service: ServiceType): string {
+  const preferences = options.services?.[service];
+  if (preferences?.disabled === true) {
+    const text = `'${service}' is not to be called: has_${service} is false in the cloud's configuration`;
+    throw new ProviderError('unsupported', 'none', text);
+  }
   const override = options.endpointOverrides?.[service];
   if (override !== undefined) return withVersionPath(service, override);
   if (service === 'identity') return identityUrl(options.authUrl);
-  return selectEndpoint(token.catalog, { service, region: options.region, interfaces: options.interfaces });
+  const { region, interfaces } = options;
+  return selectEndpoint(token.catalog, { service, region, interfaces, preferences });
 }
 
 function requestOf(call: Call<unknown>, baseUrl: string, secret: string): HttpRequest {
@@ -129,6 +172,7 @@ function requestOf(call: Call<unknown>, baseUrl: string, secret: string): HttpRe
   if (call.microversion !== undefined)
     headers['openstack-api-version'] = `${call.service} ${call.microversion}`;
   if (call.body !== undefined) headers['content-type'] = 'application/json';
+  Object.assign(headers, call.headers);
   const query = call.query === undefined ? '' : `?${new URLSearchParams({ ...call.query }).toString()}`;
   return {
     method: call.method,

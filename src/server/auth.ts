@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { IncomingHttpHeaders } from 'node:http';
+import { createCloudCallers, type Admission } from './callers.ts';
 import { isLoopback } from './listener.ts';
 import type { ServerOptions, UserActor } from './options.ts';
 import { Problem } from './problem.ts';
@@ -9,47 +10,95 @@ import { createRateLimiter } from './rate-limit.ts';
  * Guessing 256 random bits is hopeless at any rate; this keeps the attempts out of the log and off the
  * processor.
  */
-const FAILED_AUTHENTICATIONS = { perSecond: 0.5, burst: 20 } as const;
+export const FAILED_AUTHENTICATIONS = { perSecond: 0.5, burst: 20 } as const;
+/**
+ * Tokens of one address that a cloud must be asked about, good or bad: a good one is then remembered for
+ * minutes, so that a whole group behind one proxy needs no more.
+ */
+const ASKED_AUTHENTICATIONS = { perSecond: 5, burst: 100 } as const;
+
+/** Secrets of Berth begin so; no cloud is asked about them. */
+const BERTH_SECRET = /^berth_/;
 
 export interface Gate {
-  /** Who asks. Throws a Problem when nobody known does, or asks too often. */
-  admit(request: FastifyRequest): UserActor;
+  /**
+   * Who asks; at once unless a cloud has to be asked. Throws (or rejects with) a Problem when nobody known
+   * does, or asks too often.
+   */
+  admit(request: FastifyRequest): Admission | Promise<Admission>;
   /** Again, for a stream that outlives a token. */
-  stillValid(secret: string | null): boolean;
+  stillValid(secret: string | null, before: Admission): Promise<boolean>;
   /** Open demo: throws where a foreign web page speaks through a browser of this machine. Else: nothing. */
   checkOrigin(request: FastifyRequest): void;
 }
 
 /** Authenticates callers; what they may do is the engine's matter. */
 export function createGate(options: ServerOptions): Gate {
-  const { engine, openAs, clock } = options;
+  const { engine, openAs, clock, clouds } = options;
   const callers = options.rateLimit && createRateLimiter(options.rateLimit, clock);
   const failures = options.rateLimit && createRateLimiter(FAILED_AUTHENTICATIONS, clock);
+  const questions = options.rateLimit && createRateLimiter(ASKED_AUTHENTICATIONS, clock);
+  const cloudCallers = createCloudCallers(options);
+  const challenge = challengeOf(clouds);
 
-  const authenticate = (request: FastifyRequest): UserActor => {
-    const secret = secretOf(request.headers);
-    if (secret === null) {
-      if (openAs !== null) return openAs;
-      throw unauthenticated('unauthenticated', 'the request has no token');
-    }
+  /** null: no token of Berth. */
+  const berthAdmission = (secret: string): Admission | null => {
     const actor = engine.authenticate(secret);
     if (actor === 'expired')
-      throw unauthenticated('token_expired', 'the token was valid once, and its time is over');
-    if (actor?.kind === 'user') return actor;
+      throw unauthenticated('token_expired', 'the token was valid once, and its time is over', challenge);
+    return actor?.kind === 'user' ? ofBerth(actor) : null;
+  };
+
+  const knownAdmission = (request: FastifyRequest): Admission | null => {
+    const secret = secretOf(request.headers);
+    if (secret !== null) return berthAdmission(secret) ?? cloudCallers.remembered(secret);
+    if (openAs !== null) return ofBerth(openAs);
+    throw unauthenticated('unauthenticated', 'the request has no token', challenge);
+  };
+
+  const unknown = (request: FastifyRequest): Problem => {
     // A good token is let through whatever others on its address do: they may share a proxy.
     const wait = failures?.take(request.ip) ?? 0;
-    if (wait > 0) throw tooMany(wait, 'too many failed authentications from this address');
-    throw unauthenticated('unauthenticated', 'the token is unknown or revoked');
+    if (wait > 0) return tooMany(wait, 'too many failed authentications from this address');
+    const of = clouds.length === 0 ? '' : ` to Berth and to ${clouds.map(({ id }) => id).join(', ')}`;
+    return unauthenticated('unauthenticated', `the token is unknown${of}, or revoked`, challenge);
+  };
+
+  const askedAdmission = async (request: FastifyRequest): Promise<Admission> => {
+    const secret = secretOf(request.headers) ?? '';
+    if (clouds.length === 0 || secret === '' || BERTH_SECRET.test(secret)) throw unknown(request);
+    const wait = questions?.take(request.ip) ?? 0;
+    if (wait > 0) throw tooMany(wait, 'too many new tokens from this address');
+    const admission = await cloudCallers.ask(secret);
+    if (admission === null) throw unknown(request);
+    return admission;
+  };
+
+  const limited = (admission: Admission): Admission => {
+    const { projectId, userId } = admission.actor;
+    const wait = callers?.take(`${projectId}\n${userId}`) ?? 0;
+    if (wait > 0) throw tooMany(wait, 'this token sends requests faster than allowed');
+    return admission;
   };
 
   return {
     admit(request) {
-      const actor = authenticate(request);
-      const wait = callers?.take(`${actor.projectId}\n${actor.userId}`) ?? 0;
-      if (wait > 0) throw tooMany(wait, 'this token sends requests faster than allowed');
-      return actor;
+      const known = knownAdmission(request);
+      return known === null ? askedAdmission(request).then(limited) : limited(known);
     },
-    stillValid: (secret) => (secret === null ? openAs !== null : isValid(engine.authenticate(secret))),
+    async stillValid(secret, before) {
+      if (secret === null) return openAs !== null;
+      if (before.cloud === null) return isValid(engine.authenticate(secret));
+      try {
+        const now = cloudCallers.remembered(secret) ?? (await cloudCallers.ask(secret));
+        return now !== null && now.actor.role === before.actor.role;
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error;
+        // The cloud is silent: what it said last holds until the token would have ended anyway.
+        const endsAtMs = before.expiresAtMs ?? 0;
+        return error.code === 'cloud_unavailable' && endsAtMs > clock.wallMs();
+      }
+    },
     checkOrigin(request) {
       if (openAs !== null) checkLocal(request);
     },
@@ -83,12 +132,25 @@ function checkLocal(request: FastifyRequest): void {
   throw new Problem('cross_origin', { detail: 'a page of another origin may change nothing here' });
 }
 
+function ofBerth(actor: UserActor): Admission {
+  return { actor, cloud: null, expiresAtMs: null };
+}
+
 function isValid(actor: ReturnType<ServerOptions['engine']['authenticate']>): boolean {
   return actor !== null && actor !== 'expired';
 }
 
-function unauthenticated(code: 'unauthenticated' | 'token_expired', detail: string): Problem {
-  return new Problem(code, { detail, headers: { 'www-authenticate': 'Bearer realm="berth"' } });
+/** Every way to get in (RFC 9110, section 11.6.1); Keystone's as keystonemiddleware writes it. */
+function challengeOf(clouds: ServerOptions['clouds']): string {
+  return ['Bearer realm="berth"', ...clouds.map(({ authUrl }) => `Keystone uri="${authUrl}"`)].join(', ');
+}
+
+function unauthenticated(
+  code: 'unauthenticated' | 'token_expired',
+  detail: string,
+  challenge: string,
+): Problem {
+  return new Problem(code, { detail, headers: { 'www-authenticate': challenge } });
 }
 
 function tooMany(waitSeconds: number, detail: string): Problem {

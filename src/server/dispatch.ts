@@ -4,7 +4,9 @@ import type { Route } from '../api/route.ts';
 import type { Command } from '../domain/command.ts';
 import type { Reply } from '../domain/decision.ts';
 import type { Idempotency, Session } from '../engine/views.ts';
+import type { CloudCaller } from '../engine/ports.ts';
 import type { Gate } from './auth.ts';
+import type { Admission } from './callers.ts';
 import { idempotencyOf } from './idempotency.ts';
 import type { Metrics } from './metrics.ts';
 import type { ServerOptions, UserActor } from './options.ts';
@@ -14,7 +16,7 @@ import { parsePart, type Parsed } from './validate.ts';
 declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks; null until admitted, and on public routes. */
-    caller: UserActor | null;
+    admission: Admission | null;
   }
 }
 
@@ -24,6 +26,9 @@ export interface Call<R extends Route> {
   readonly query: Parsed<R['query']>;
   readonly body: Parsed<R['body']>;
   readonly caller: UserActor;
+  /** Where the caller has a token of a cloud: what the cloud says of it. Never to be logged or stored. */
+  readonly cloud: CloudCaller | null;
+  readonly admission: Admission;
   readonly session: Session;
   readonly nowMs: number;
   readonly request: FastifyRequest;
@@ -64,17 +69,23 @@ export function createRegister(
       method: route.method,
       url: fastifyPath(route.path),
       onRequest: (request, _reply, next) => {
-        request.caller = gate.admit(request);
-        next();
+        const admit = (admission: Admission): void => {
+          request.admission = admission;
+          next();
+        };
+        const admission = gate.admit(request);
+        if (admission instanceof Promise) admission.then(admit, next);
+        else admit(admission);
       },
       onResponse: (_request, reply, next) => {
         observe(reply.statusCode, reply.elapsedTime);
         next();
       },
       handler: async (request, reply) => {
-        const { caller } = request;
-        if (caller === null) throw new Problem('unauthenticated', { detail: 'nobody was admitted' });
+        const { admission } = request;
+        if (admission === null) throw new Problem('unauthenticated', { detail: 'nobody was admitted' });
         if (request.headers['berth-min-revision'] !== undefined) await waitForRevision(options, request);
+        const { actor: caller, cloud } = admission;
         const session = engine.as(caller);
         const idempotency = route.idempotent ? idempotencyOf(request) : undefined;
         const body = await handler({
@@ -83,11 +94,13 @@ export function createRegister(
           // No body is as good as an empty one: what is missing in it is then named.
           body: parsePart<(typeof route)['body']>(route.body, request.body === undefined ? {} : request.body),
           caller,
+          cloud,
+          admission,
           session,
           nowMs: engine.nowMs(),
           request,
           reply,
-          submit: (command) => submit(session, command, idempotency, reply),
+          submit: (command) => submit(session, command, { idempotency, cloud }, reply),
         });
         if (body === null) return reply;
         if (!reply.hasHeader('berth-revision')) reply.header('berth-revision', engine.revision);
@@ -105,10 +118,13 @@ export function fastifyPath(path: string): string {
 async function submit(
   session: Session,
   command: Command,
-  idempotency: Idempotency | undefined,
+  {
+    idempotency,
+    cloud,
+  }: { readonly idempotency: Idempotency | undefined; readonly cloud: CloudCaller | null },
   reply: FastifyReply,
 ): Promise<Reply> {
-  const outcome = await session.submit(command, idempotency);
+  const outcome = await session.submit(command, idempotency ?? null, cloud);
   if (!outcome.ok) throw refused(outcome.refusal);
   reply.header('berth-revision', outcome.revision);
   if (outcome.replayed) reply.header('idempotent-replayed', 'true');

@@ -22,7 +22,7 @@ interface StreamRequest {
   readonly response: ServerResponse;
   readonly headers: Readonly<Record<string, string>>;
   /** Asked at each heartbeat: whether the token is still good. */
-  readonly stillValid: () => boolean;
+  readonly stillValid: () => Promise<boolean>;
 }
 
 export interface EventStreams {
@@ -222,12 +222,20 @@ class Stream {
 
   #beat(): void {
     this.#cancelBeat = this.#clock.setTimer(STREAM_HEARTBEAT_MS, () => {
-      if (!this.#request.stillValid()) return this.end('unauthenticated');
-      if (this.#blocked) this.#blockedBeats += 1;
-      else this.#write(': still here\n\n');
-      if (this.#blockedBeats >= BLOCKED_BEATS_MAX) return this.end('slow');
-      return this.#beat();
+      this.#request.stillValid().then(
+        (isValid) => this.#afterBeat(isValid),
+        (error: unknown) => this.end('failed', error),
+      );
     });
+  }
+
+  #afterBeat(isValid: boolean): void {
+    if (this.#closed) return;
+    if (!isValid) return this.end('unauthenticated');
+    if (this.#blocked) this.#blockedBeats += 1;
+    else this.#write(': still here\n\n');
+    if (this.#blockedBeats >= BLOCKED_BEATS_MAX) return this.end('slow');
+    return this.#beat();
   }
 
   #finish(why: EndReason | 'left', cause: unknown): void {

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Ids } from '../base/ids.ts';
 import type { Actor } from '../domain/actor.ts';
+import type { Cloud } from '../engine/clouds.ts';
 import type { EnginePort } from '../engine/views.ts';
 
 /** What of a logger is used here; pino's `Logger` has it. */
@@ -39,10 +40,14 @@ export interface ServerOptions {
   readonly version: string;
   /** Demo on loopback: who everybody without a token is. null: a token is needed. */
   readonly openAs: UserActor | null;
+  /** Whose tokens are accepted beside those of Berth, in the order in which they are asked. */
+  readonly clouds: readonly Cloud[];
   /** Whether `/metrics` needs a token. */
   readonly metricsNeedToken: boolean;
   /** Per caller; null: no limit, not on failed authentications either (tests, benchmarks). */
   readonly rateLimit: RateLimit | null;
+  /** Whether a call comes from the machine of a lease: the secret is the one that it was given. */
+  readonly isMachineOf: (leaseId: string, secret: string) => boolean;
   /** Addresses of proxies whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
   /** PEM; null: plain HTTP (see `listener.ts` for when that is refused). */

@@ -99,4 +99,5 @@ const FIELD_NAMES: Readonly<Record<string, string>> = {
   untilMs: 'until',
   leaseIds: 'count',
   leaseId: 'id',
+  projectId: 'project_id',
 };

@@ -17,10 +17,12 @@ import { createMetrics } from './metrics.ts';
 import type { ServerOptions } from './options.ts';
 import { accessRoutes } from './resources/access.ts';
 import { capacityRoutes } from './resources/capacity.ts';
+import { cloudRoutes } from './resources/clouds.ts';
 import { eventRoutes } from './resources/events.ts';
 import { flavorReportRoutes } from './resources/flavor-report.ts';
 import { leaseRoutes } from './resources/leases.ts';
 import { operationRoutes } from './resources/operation.ts';
+import { phoneHomeRoutes } from './resources/phone-home.ts';
 import { serviceRoutes } from './resources/service.ts';
 import { waitingRoutes } from './resources/waiting.ts';
 
@@ -64,7 +66,7 @@ export async function createServer(options: ServerOptions): Promise<BerthServer>
   const metrics = createMetrics(options.engine, options.version);
   const streams = createEventStreams(options.clock, metrics, options.logger);
   acceptOnlyJson(app);
-  app.decorateRequest('caller', null);
+  app.decorateRequest('admission', null);
   app.setErrorHandler((error, request, reply) => {
     sendProblem(toProblem(error, request, options.logger), request, reply);
   });
@@ -86,6 +88,7 @@ export async function createServer(options: ServerOptions): Promise<BerthServer>
       next();
     });
     registerOperations(createRegister(scope, options, gate, metrics), options, streams, gate);
+    await scope.register(async (machines) => phoneHomeRoutes(machines, options));
   });
   app.addHook('preClose', async () => streams.close());
   const close = createCloser(app, options.clock, options.tls !== null);
@@ -159,6 +162,7 @@ function registerOperations(
   eventRoutes(noting, streams, gate);
   operationRoutes(noting, options);
   accessRoutes(noting, options);
+  cloudRoutes(noting, options);
   for (const [operationId, { role }] of Object.entries(routes)) {
     assert(role === 'public' || registered.has(operationId), `the operation ${operationId} has a handler`);
   }

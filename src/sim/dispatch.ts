@@ -3,22 +3,17 @@
  * errors.
  */
 import type { Prng } from '../base/prng.ts';
+import { cyborgError, cyborgVersionDocument, handleCyborg } from './cyborg.ts';
 import { glanceError, glanceVersionDocument, handleGlance } from './glance.ts';
 import { Refused, wantedMinor } from './http.ts';
 import type { Call, Reply, ServiceName, SimRequest } from './http.ts';
-import {
-  handleKeystone,
-  issueToken,
-  keystoneError,
-  liveToken,
-  unauthorized,
-  versionDocument,
-} from './keystone.ts';
+import { keystoneError, unauthorized } from './keystone-errors.ts';
+import { handleKeystone, issueToken, liveToken, versionDocument } from './keystone.ts';
 import type { OpenCall } from './keystone.ts';
 import { neutronError } from './neutron-errors.ts';
 import { handleNeutron, neutronVersionDocument } from './neutron.ts';
 import { novaError } from './nova-errors.ts';
-import { handleNova, NOVA_MINOR_MAX, novaVersionDocument } from './nova.ts';
+import { handleNova, novaVersionDocument } from './nova.ts';
 import {
   handlePlacement,
   PLACEMENT_MINOR_MAX,
@@ -59,16 +54,19 @@ export function serviceError(service: ServiceName, status: number, title: string
       return glanceError(status, title, message).reply;
     case 'network':
       return neutronError(status, `HTTP${title.replaceAll(' ', '')}`, message).reply;
+    case 'accelerator':
+      return cyborgError(status, message).reply;
   }
 }
 
-const SERVICES = ['identity', 'compute', 'placement', 'image', 'network'] as const;
+const SERVICES = ['identity', 'compute', 'placement', 'image', 'network', 'accelerator'] as const;
 const VERSIONS: Readonly<Record<ServiceName, string | null>> = {
   identity: 'v3',
   compute: 'v2.1',
   placement: null,
   image: 'v2',
   network: 'v2.0',
+  accelerator: 'v2',
 };
 
 function answer(world: SimWorld, service: ServiceName, request: SimRequest, prng: Prng): Reply {
@@ -77,9 +75,9 @@ function answer(world: SimWorld, service: ServiceName, request: SimRequest, prng
   const parts = decodeSegments(service, pathname);
   const version = VERSIONS[service];
   const isRoot = parts.length === 0 || (version !== null && parts.length === 1 && parts[0] === version);
-  if (isRoot && request.method === 'GET') return versionReply(service, request.origin);
+  if (isRoot && request.method === 'GET') return versionReply(world, service, request.origin);
   if (version !== null && parts[0] !== version) throw refused(service, 404, 'Not Found', 'Not found.');
-  const minor = minorOf(service, request.headers);
+  const minor = minorOf(world, service, request.headers);
   const call: OpenCall = {
     world,
     prng,
@@ -122,31 +120,39 @@ function authenticated(service: ServiceName, open: OpenCall): Reply {
       return handleGlance(call);
     case 'network':
       return handleNeutron(call);
+    case 'accelerator':
+      return handleCyborg(call);
   }
 }
 
-function versionReply(service: ServiceName, origin: string): Reply {
+function versionReply(world: SimWorld, service: ServiceName, origin: string): Reply {
   switch (service) {
     case 'identity':
       return versionDocument(origin);
     case 'compute':
-      return novaVersionDocument(origin);
+      return novaVersionDocument(origin, world.topology.services.nova_minor_max);
     case 'placement':
-      return placementVersionDocument();
+      return placementVersionDocument(world.topology.services.placement_minor_max);
     case 'image':
       return glanceVersionDocument(origin);
     case 'network':
       return neutronVersionDocument(origin);
+    case 'accelerator':
+      return cyborgVersionDocument(origin);
   }
 }
 
-/** 406 outside of what Zed serves, 400 for what is no version. */
-function minorOf(service: ServiceName, headers: Readonly<Record<string, string>>): number {
+/** 406 outside of what is served, 400 for what is no version. */
+function minorOf(
+  world: SimWorld,
+  service: ServiceName,
+  headers: Readonly<Record<string, string>>,
+): number {
   if (service !== 'compute' && service !== 'placement') return 0;
   const isCompute = service === 'compute';
   const [major, low, high] = isCompute
-    ? ([2, 1, NOVA_MINOR_MAX] as const)
-    : ([1, 0, PLACEMENT_MINOR_MAX] as const);
+    ? ([2, 1, world.topology.services.nova_minor_max] as const)
+    : ([1, 0, world.topology.services.placement_minor_max] as const);
   const wanted = wantedMinor(headers, service, major, high);
   if (wanted === null) return low;
   if (Number.isNaN(wanted))

@@ -35,7 +35,7 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export type ServiceName = 'identity' | 'compute' | 'placement' | 'image' | 'network';
+export type ServiceName = 'identity' | 'compute' | 'placement' | 'image' | 'network' | 'accelerator';
 
 /** One request on its way through a service. */
 export interface Call {

@@ -278,7 +278,11 @@ function plug(world: SimWorld, server: SimServer, prng: Prng): string | null {
   for (const requested of server.requestedNetworks) {
     if (requested.kind === 'port') {
       const port = world.ports.get(requested.portId);
-      if (port === undefined || port.deviceId !== '') return refusal;
+      if (port === undefined) return refusal;
+      if (port.deviceId !== '') {
+        takeAway(world, port);
+        return refusal;
+      }
       world.bindPort(port, server.id, 'compute:nova', host);
       server.portIds.push(port.id);
       continue;
@@ -290,6 +294,16 @@ function plug(world: SimWorld, server: SimServer, prng: Prng): string | null {
     server.portIds.push(port.id);
   }
   return null;
+}
+
+/**
+ * Nova binds the port to the later server, finds that its address is in use, and cleans up: the port is then
+ * nobody's, and the earlier server goes on without (nova 26.2.2, network/neutron.py, objects/virtual_interface.py).
+ */
+function takeAway(world: SimWorld, port: SimPort): void {
+  const holder = world.servers.get(port.deviceId);
+  if (holder !== undefined) holder.portIds = holder.portIds.filter((id) => id !== port.id);
+  world.bindPort(port, '', '', '');
 }
 
 function makePort(world: SimWorld, server: SimServer, network: SimNetwork, prng: Prng): SimPort | null {

@@ -21,6 +21,8 @@ export interface SimFlavor {
   readonly ram: number;
   readonly disk: number;
   readonly swap: number;
+  readonly ephemeral: number;
+  readonly disabled: boolean;
   readonly isPublic: boolean;
   readonly extraSpecs: Readonly<Record<string, string>>;
   readonly aliases: readonly (readonly [alias: string, count: number])[];
@@ -54,6 +56,8 @@ export interface SimServer {
   portIds: string[];
   locked: boolean;
   lockedReason: string | null;
+  /** `owner`: somebody of the server's project. Not there while it is not locked, or in states of before. */
+  lockedBy?: 'owner' | 'admin';
   readonly createdAtMs: number;
   updatedAtMs: number;
   launchedAtMs: number | null;
@@ -81,6 +85,18 @@ export interface SimDevice {
   serverId: string | null;
 }
 
+/** A resource provider below a host that is no PCI device of Nova's. */
+export interface SimAccelerator {
+  readonly name: string;
+  readonly providerId: string;
+  readonly resourceClass: string;
+  readonly total: number;
+  readonly reserved: number;
+  readonly traits: readonly string[];
+  /** Amounts by server id. */
+  held: Record<string, number>;
+}
+
 export interface SimHost {
   readonly name: string;
   /** The hypervisor's id and the root resource provider's. */
@@ -92,6 +108,7 @@ export interface SimHost {
   /** Values of the aggregates' `gpu` key that cover this host. */
   readonly gpuFlags: readonly string[];
   readonly devices: SimDevice[];
+  readonly accelerators: readonly SimAccelerator[];
   up: boolean;
   /** Counts outages, so that the end of an earlier one does not end a later one. */
   outage: number;
@@ -146,7 +163,7 @@ export interface SimImage {
   readonly name: string;
   readonly projectId: string | null;
   readonly visibility: 'public' | 'private';
-  status: 'queued' | 'saving' | 'active';
+  status: 'queued' | 'saving' | 'active' | 'deactivated';
   readonly minDisk: number;
   readonly minRam: number;
   sizeBytes: number | null;
@@ -165,6 +182,7 @@ export interface SimSubnet {
   /** First and last address that is handed out, as integers. */
   readonly poolStart: number;
   readonly poolEnd: number;
+  readonly dhcp: boolean;
 }
 
 export interface SimNetwork {
@@ -172,8 +190,10 @@ export interface SimNetwork {
   readonly name: string;
   readonly projectId: string;
   readonly external: boolean;
+  readonly up: boolean;
+  /** There need not be one of that id. */
   readonly subnetId: string;
-  /** The router to the external network; null on the external one itself. */
+  /** The router to the external network; null: none, as on the external one itself. */
   readonly routerId: string | null;
 }
 
@@ -181,6 +201,8 @@ export interface SimSecurityGroup {
   readonly id: string;
   readonly name: string;
   readonly projectId: string;
+  /** Ports that everybody may reach from outside. */
+  readonly openTcpPorts: readonly number[];
 }
 
 export interface SimKeypair {
@@ -199,6 +221,8 @@ export interface SimUser {
   readonly id: string;
   readonly name: string;
   readonly password: string;
+  /** A disabled one is refused with the words for a wrong password. */
+  readonly enabled: boolean;
   readonly defaultProjectId: string | null;
 }
 
@@ -209,6 +233,8 @@ export interface SimToken {
   readonly roles: readonly string[];
   readonly methods: readonly string[];
   readonly applicationCredentialId: string | null;
+  /** Through which trust it acts in its user's name; null: it is the user's own. */
+  readonly trustId: string | null;
   readonly issuedAtMs: number;
   readonly expiresAtMs: number;
 }
@@ -218,6 +244,18 @@ export interface SimApplicationCredential {
   readonly name: string;
   readonly secret: string;
   readonly userId: string;
+  readonly projectId: string;
+  readonly roles: readonly string[];
+  /** null: never. */
+  readonly expiresAtMs: number | null;
+  /** What it may be used for; left out: everything. */
+  readonly accessRules?: readonly Readonly<Record<string, unknown>>[];
+}
+
+export interface SimTrust {
+  readonly id: string;
+  readonly trustorId: string;
+  readonly trusteeId: string;
   readonly projectId: string;
   readonly roles: readonly string[];
 }

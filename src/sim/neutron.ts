@@ -8,7 +8,9 @@ import { countOf, quotaOf } from './quotas.ts';
 import { handleFloatingIps } from './neutron-floating-ips.ts';
 import { isVisible, listOrShow } from './neutron-lists.ts';
 import type { View } from './neutron-lists.ts';
+import { addressUse, asksForRouters, routerPorts, routers, rulesOf } from './neutron-layout.ts';
 import { handlePorts } from './neutron-ports.ts';
+import type { SimWorld } from './world.ts';
 
 export function neutronVersionDocument(origin: string): Reply {
   const links = [{ rel: 'self', href: `${origin}/network/v2.0/` }];
@@ -17,6 +19,7 @@ export function neutronVersionDocument(origin: string): Reply {
 
 export function handleNeutron(call: Call): Reply {
   const [first] = call.segments;
+  if (first === 'ports' && asksForRouters(call)) return routerPorts(call);
   if (first === 'ports') return handlePorts(call);
   if (first === 'floatingips') return handleFloatingIps(call);
   if (first === 'quotas') return quotas(call);
@@ -26,12 +29,14 @@ export function handleNeutron(call: Call): Reply {
     const seen = [...world.networks.values()].filter(
       (network) => isVisible(call, network) || network.external,
     );
-    return listOrShow(call, 'networks', 'network', seen.map(showNetwork));
+    return listOrShow(call, 'networks', 'network', seen.map((network) => showNetwork(world, network)));
   }
   if (first === 'subnets') {
     const seen = [...world.subnets.values()].filter((subnet) => isVisible(call, subnet));
     return listOrShow(call, 'subnets', 'subnet', seen.map(showSubnet));
   }
+  if (first === 'routers') return routers(call);
+  if (first === 'network-ip-availabilities') return addressUse(call);
   if (first === 'security-groups') {
     const seen = [...world.securityGroups.values()].filter((group) => isVisible(call, group));
     const views = seen.map((group) => ({
@@ -42,7 +47,7 @@ export function handleNeutron(call: Call): Reply {
       description: 'Default security group',
       stateful: true,
       tags: [],
-      security_group_rules: [],
+      security_group_rules: rulesOf(group),
     }));
     return listOrShow(call, 'security_groups', 'security_group', views);
   }
@@ -51,17 +56,17 @@ export function handleNeutron(call: Call): Reply {
 
 // ----------------------------------------------------------------------------------------------------- views
 
-function showNetwork(network: SimNetwork): View {
+function showNetwork(world: SimWorld, network: SimNetwork): View {
   return {
     id: network.id,
     name: network.name,
     project_id: network.projectId,
     tenant_id: network.projectId,
     status: 'ACTIVE',
-    admin_state_up: true,
+    admin_state_up: network.up,
     shared: false,
     'router:external': network.external,
-    subnets: [network.subnetId],
+    subnets: world.subnets.has(network.subnetId) ? [network.subnetId] : [],
     mtu: 1500,
     port_security_enabled: true,
     description: '',
@@ -79,7 +84,7 @@ function showSubnet(subnet: SimSubnet): View {
     cidr: subnet.cidr,
     gateway_ip: subnet.gateway,
     ip_version: 4,
-    enable_dhcp: true,
+    enable_dhcp: subnet.dhcp,
     dns_nameservers: [],
     description: '',
     tags: [],

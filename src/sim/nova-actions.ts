@@ -54,12 +54,7 @@ const ACTIONS: ReadonlyMap<string, Action> = new Map(
       return ACCEPTED;
     },
     lock,
-    unlock: (call, server) => {
-      server.locked = false;
-      server.lockedReason = null;
-      call.world.touch(server);
-      return ACCEPTED;
-    },
+    unlock,
     createImage,
     'os-getConsoleOutput': consoleOutput,
   }),
@@ -118,8 +113,23 @@ function unshelve(call: Call, server: SimServer, argument: unknown): Reply {
 function lock(call: Call, server: SimServer, argument: unknown): Reply {
   const reason = stringAt(argument, 'locked_reason');
   if (argument !== null && call.minor < 73) throw novaError(400, 'Invalid input for field/attribute lock.');
+  const isOwner = server.projectId === call.token.projectId;
+  if (server.locked && isOwner) return ACCEPTED;
   server.locked = true;
+  server.lockedBy = isOwner ? 'owner' : 'admin';
   server.lockedReason = reason;
+  call.world.touch(server);
+  return ACCEPTED;
+}
+
+/** What somebody of another project has locked, only an admin unlocks. */
+function unlock(call: Call, server: SimServer): Reply {
+  if (server.lockedBy === 'admin' && !call.isAdmin) {
+    throw policyRefusal('os_compute_api:os-lock-server:unlock:unlock_override');
+  }
+  server.locked = false;
+  delete server.lockedBy;
+  server.lockedReason = null;
   call.world.touch(server);
   return ACCEPTED;
 }
@@ -141,8 +151,10 @@ function consoleOutput(call: Call, server: SimServer): Reply {
   const cards = host.devices
     .filter((device) => device.serverId === server.id)
     .map((device) => `[    1.000000] nvidia ${device.address}: ${device.model} ready\n`);
+  // A machine of the simulation boots in no time.
   const boot = `[    0.000000] Linux on ${host.name}, instance ${server.id}\n`;
-  return { status: 200, json: { output: `${boot}${cards.join('')}${server.name} login: ` } };
+  const end = `Cloud-init v. 22.4.2 finished at ${new Date(server.launchedAtMs).toUTCString()}\n`;
+  return { status: 200, json: { output: `${boot}${cards.join('')}${end}${server.name} login: ` } };
 }
 
 /** 409 if it is locked (members only), busy, or in another state, in the order in which Nova looks. */

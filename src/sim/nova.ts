@@ -8,17 +8,14 @@ import { handleQuotas, handleServices } from './nova-admin.ts';
 import { novaError } from './nova-errors.ts';
 import { handleServers } from './nova-servers.ts';
 
-/** Zed serves 2.1 to 2.93. */
-export const NOVA_MINOR_MAX = 93;
-
-export function novaVersionDocument(origin: string): Reply {
+export function novaVersionDocument(origin: string, minorMax: number): Reply {
   return {
     status: 200,
     json: {
       version: {
         id: 'v2.1',
         status: 'CURRENT',
-        version: `2.${NOVA_MINOR_MAX}`,
+        version: `2.${minorMax}`,
         min_version: '2.1',
         updated: '2013-07-23T11:33:21Z',
         links: [{ rel: 'self', href: `${origin}/compute/v2.1/` }],

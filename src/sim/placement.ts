@@ -1,38 +1,39 @@
 /**
- * Placement's read side: providers with their inventories, usages, traits, aggregates, and allocations. Each
- * PCI device is a child of its host, as with `[pci] report_in_placement`. Source: placement 8 (Zed),
- * handlers/*.py.
+ * Placement's read side: providers with their inventories, usages, traits, aggregates, allocations, and the
+ * search for candidates. Source: placement 8 (Zed), handlers/*.py.
  */
 import { Refused } from './http.ts';
 import type { Call, Reply } from './http.ts';
-import type { SimDevice, SimHost, SimServer } from './model.ts';
-import { diskGbOf, RESERVED_MEMORY_MIB } from './placing.ts';
+import type { SimHost } from './model.ts';
+import {
+  allocated,
+  capacityOf,
+  consumersOf,
+  findProvider,
+  inventoriesOf,
+  providersOf,
+  providersOfHost,
+  rootAmounts,
+  traitsOf,
+  usagesOf,
+  type Provider,
+} from './placement-providers.ts';
 import { namedUuid } from './seed.ts';
 import type { SimWorld } from './world.ts';
 
 /** Zed serves 1.0 to 1.39. */
 export const PLACEMENT_MINOR_MAX = 39;
 
-/** A host, or one of its devices. */
-interface Provider {
-  readonly id: string;
-  readonly name: string;
-  readonly host: SimHost;
-  readonly device: SimDevice | null;
-}
-
-type Amounts = Readonly<Record<string, number>>;
-
 export function placementError(minor: number, status: number, title: string, detail: string): Refused {
   const code = minor >= 23 ? { code: 'placement.undefined_code' } : {};
   return new Refused({ status, json: { errors: [{ status, title, detail, ...code }] } });
 }
 
-export function placementVersionDocument(): Reply {
+export function placementVersionDocument(minorMax: number): Reply {
   const version = {
     id: 'v1.0',
     min_version: '1.0',
-    max_version: `1.${PLACEMENT_MINOR_MAX}`,
+    max_version: `1.${minorMax}`,
     status: 'CURRENT',
     links: [{ rel: 'self', href: '' }],
   };
@@ -58,6 +59,7 @@ export function handlePlacement(call: Call): Reply {
   if (first === 'resource_providers')
     return id === undefined ? listProviders(call) : oneProvider(call, id, kind);
   if (first === 'allocations' && id !== undefined) return consumerAllocations(call, id);
+  if (first === 'allocation_candidates') return allocationCandidates(call);
   if (first === 'usages') return projectUsages(call);
   if (first === 'traits') return listTraits(call);
   throw placementError(call.minor, 404, 'Not Found', 'The resource could not be found.');
@@ -106,7 +108,7 @@ function oneProvider(call: Call, id: string, kind: string | undefined): Reply {
     case 'traits':
       return { status: 200, json: { resource_provider_generation, traits: traitsOf(provider) } };
     case 'aggregates': {
-      const aggregates = provider.device === null ? aggregatesOf(world, provider.host) : [];
+      const aggregates = provider.id === provider.host.id ? aggregatesOf(world, provider.host) : [];
       return { status: 200, json: { resource_provider_generation, aggregates } };
     }
     case 'allocations': {
@@ -156,51 +158,69 @@ function listTraits(call: Call): Reply {
   return { status: 200, json: { traits: [...traits].toSorted() } };
 }
 
-// --------------------------------------------------------------------------------------------------- numbers
+// ------------------------------------------------------------------------------------------------ candidates
 
-function inventoriesOf(world: SimWorld, provider: Provider): unknown {
-  const { host, device } = provider;
-  if (device !== null) return { [device.resourceClass]: inventory(1, 0, 1) };
+/** The unsuffixed group only, which one provider has to meet; enough for a look at all trees. */
+function allocationCandidates(call: Call): Reply {
+  const { world, query, minor } = call;
+  if (minor < 10) throw placementError(minor, 404, 'Not Found', 'The resource could not be found.');
+  const asked = readAmounts(call, query.get('resources'));
+  const required = query.get('required')?.split(',') ?? [];
+  const meets = (provider: Provider): boolean => {
+    const used = usagesOf(world, provider);
+    const capacity = capacityOf(world, provider);
+    const traits = traitsOf(provider);
+    return (
+      asked.every(([name, amount]) => (capacity[name] ?? 0) - (used[name] ?? 0) >= amount) &&
+      required.every((trait) => traits.includes(trait))
+    );
+  };
+  const found = providersOf(world)
+    .filter(meets)
+    .slice(0, Number(query.get('limit') ?? Number.MAX_SAFE_INTEGER));
+  const resources = Object.fromEntries(asked);
+  const hosts = new Set(found.map(({ host }) => host));
+  const summaries = [...hosts]
+    .flatMap(providersOfHost)
+    .map((provider) => [provider.id, summary(world, provider)]);
   return {
-    VCPU: inventory(host.cores, 0, world.topology.cpu_allocation_ratio),
-    MEMORY_MB: inventory(host.memoryMiB, RESERVED_MEMORY_MIB, 1),
-    DISK_GB: inventory(host.diskGb, 0, 1),
+    status: 200,
+    json: {
+      allocation_requests: found.map(({ id }) => ({
+        allocations: { [id]: { resources } },
+        ...(minor >= 34 ? { mappings: { '': [id] } } : {}),
+      })),
+      provider_summaries: Object.fromEntries(summaries),
+    },
   };
 }
 
-function inventory(total: number, reserved: number, ratio: number): unknown {
-  return { total, reserved, min_unit: 1, max_unit: total, step_size: 1, allocation_ratio: ratio };
-}
-
-function usagesOf(world: SimWorld, provider: Provider): Amounts {
-  const { host, device } = provider;
-  if (device !== null) return { [device.resourceClass]: consumersOf(world, provider).length };
-  return { VCPU: host.usedVcpus, MEMORY_MB: host.usedRamMiB, DISK_GB: host.usedDiskGb };
-}
-
-/** A device that was just taken shows up some seconds later; one that is given back is free at once. */
-function consumersOf(world: SimWorld, provider: Provider): readonly SimServer[] {
-  const ids = provider.device === null ? provider.host.serverIds : [provider.device.serverId];
-  return [...ids].flatMap((id) => {
-    const server = id === null ? undefined : world.servers.get(id);
-    if (server === undefined) return [];
-    return provider.device === null || server.pciReportedAtMs <= world.nowMs ? [server] : [];
+function readAmounts(call: Call, text: string | null): readonly (readonly [name: string, amount: number])[] {
+  const known = new Set(providersOf(call.world).flatMap((each) => Object.keys(capacityOf(call.world, each))));
+  return (text ?? '').split(',').map((part) => {
+    const match = /^([A-Z0-9_]+):([1-9]\d*)$/.exec(part);
+    const name = match?.[1] ?? '';
+    if (match !== null && known.has(name)) return [name, Number(match[2])];
+    const fault =
+      match === null ? `Badly formed resources parameter: ${text}` : `Invalid resource class: ${name}`;
+    throw placementError(call.minor, 400, 'Bad Request', fault);
   });
 }
 
-function allocated(server: SimServer, provider: Provider): Amounts {
-  return provider.device === null ? rootAmounts(server) : { [provider.device.resourceClass]: 1 };
+function summary(world: SimWorld, provider: Provider): unknown {
+  const used = usagesOf(world, provider);
+  const resources = Object.entries(capacityOf(world, provider)).map(([name, capacity]) => {
+    return [name, { capacity, used: used[name] ?? 0 }] as const;
+  });
+  return {
+    resources: Object.fromEntries(resources),
+    traits: traitsOf(provider),
+    parent_provider_uuid: provider.id === provider.host.id ? null : provider.host.id,
+    root_provider_uuid: provider.host.id,
+  };
 }
 
-function rootAmounts(server: SimServer): Amounts {
-  return { VCPU: server.flavor.vcpus, MEMORY_MB: server.flavor.ram, DISK_GB: diskGbOf(server.flavor) };
-}
-
-function traitsOf(provider: Provider): readonly string[] {
-  if (provider.device !== null) return provider.device.traits;
-  const traits = ['COMPUTE_ACCELERATORS', 'COMPUTE_IMAGE_TYPE_QCOW2', 'COMPUTE_NODE'];
-  return provider.host.enabled ? traits : [...traits, 'COMPUTE_STATUS_DISABLED'];
-}
+// ----------------------------------------------------------------------------------------------------- views
 
 function aggregatesOf(world: SimWorld, host: SimHost): readonly string[] {
   return world.topology.aggregates
@@ -208,28 +228,8 @@ function aggregatesOf(world: SimWorld, host: SimHost): readonly string[] {
     .map((aggregate) => namedUuid(`aggregate/${aggregate.name}`));
 }
 
-function providersOf(world: SimWorld): readonly Provider[] {
-  return [...world.hosts.values()].flatMap(providersOfHost);
-}
-
-function providersOfHost(host: SimHost): readonly Provider[] {
-  const root: Provider = { id: host.id, name: host.name, host, device: null };
-  const children = host.devices.filter((device) => device.passthrough).map((device) => childOf(host, device));
-  return [root, ...children];
-}
-
-function childOf(host: SimHost, device: SimDevice): Provider {
-  return { id: device.providerId, name: `${host.name}_${device.address.toUpperCase()}`, host, device };
-}
-
-function findProvider(world: SimWorld, id: string): Provider | null {
-  const host = world.hostsById.get(id);
-  if (host !== undefined) return { id, name: host.name, host, device: null };
-  return providersOf(world).find((provider) => provider.id === id) ?? null;
-}
-
 function showProvider(call: Call, provider: Provider): unknown {
-  const { id, name, host, device } = provider;
+  const { id, name, host } = provider;
   const base = `/placement/resource_providers/${id}`;
   const links = ['', '/inventories', '/usages', '/aggregates', '/traits', '/allocations'].map((path) => ({
     rel: path === '' ? 'self' : path.slice(1),
@@ -237,7 +237,7 @@ function showProvider(call: Call, provider: Provider): unknown {
   }));
   const tree =
     call.minor >= 14
-      ? { parent_provider_uuid: device === null ? null : host.id, root_provider_uuid: host.id }
+      ? { parent_provider_uuid: id === host.id ? null : host.id, root_provider_uuid: host.id }
       : {};
   return { uuid: id, name, generation: host.generation, ...tree, links };
 }

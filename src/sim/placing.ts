@@ -3,6 +3,7 @@
  * giving back of a host's resources, which asserts that nothing is ever handed out twice.
  */
 import { assert, assertDefined } from '../base/assert.ts';
+import { pickAccelerators } from './accelerators.ts';
 import type { SimDevice, SimFlavor, SimHost, SimServer } from './model.ts';
 import type { SimWorld } from './world.ts';
 
@@ -13,7 +14,7 @@ export const RESERVED_MEMORY_MIB = 512;
  * What Placement counts as disk: root and swap rounded up to whole GB (ephemeral disks do not occur here).
  */
 export function diskGbOf(flavor: SimFlavor): number {
-  return flavor.disk + Math.ceil(flavor.swap / 1024);
+  return flavor.disk + flavor.ephemeral + Math.ceil(flavor.swap / 1024);
 }
 
 /** The host that Nova's scheduler would take; null: no valid host. `wanted`: only this one. */
@@ -40,10 +41,14 @@ export function claim(world: SimWorld, host: SimHost, server: SimServer): void {
   assert(server.host === null, 'a server is on one host at a time');
   const { flavor } = server;
   const devices = pickDevices(host, flavor);
-  assert(devices !== null, 'the host was checked for free devices');
+  const accelerators = pickAccelerators(world, host, flavor);
+  assert(devices !== null && accelerators !== null, 'the host was checked for free devices');
   for (const device of devices) {
     assert(device.serverId === null, 'a device has one server at most');
     device.serverId = server.id;
+  }
+  for (const { accelerator, amount } of accelerators) {
+    accelerator.held[server.id] = (accelerator.held[server.id] ?? 0) + amount;
   }
   host.serverIds.add(server.id);
   host.usedVcpus += flavor.vcpus;
@@ -61,6 +66,7 @@ export function release(world: SimWorld, server: SimServer): void {
   const held = host.serverIds.delete(server.id);
   assert(held, 'the host knows its servers');
   for (const device of host.devices) if (device.serverId === server.id) device.serverId = null;
+  for (const accelerator of host.accelerators) delete accelerator.held[server.id];
   host.usedVcpus -= server.flavor.vcpus;
   host.usedRamMiB -= server.flavor.ram;
   host.usedDiskGb -= diskGbOf(server.flavor);
@@ -132,7 +138,7 @@ function fits(world: SimWorld, host: SimHost, flavor: SimFlavor): boolean {
   if (host.usedDiskGb + diskGbOf(flavor) > host.diskGb) return false;
   const gpuFlag = flavor.extraSpecs['aggregate_instance_extra_specs:gpu'];
   if (gpuFlag !== undefined && !host.gpuFlags.includes(gpuFlag)) return false;
-  return pickDevices(host, flavor) !== null;
+  return pickDevices(host, flavor) !== null && pickAccelerators(world, host, flavor) !== null;
 }
 
 /** Free devices for all aliases of the flavor; null: not enough. */

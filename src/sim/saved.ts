@@ -12,6 +12,7 @@ import type {
   SimQuota,
   SimServer,
   SimToken,
+  SimTrust,
 } from './model.ts';
 import { auditWorld, diskGbOf, hostOf } from './placing.ts';
 import { seedWorld } from './seed.ts';
@@ -40,6 +41,8 @@ export interface SavedState {
   readonly keypairs: readonly SimKeypair[];
   readonly tokens: readonly SimToken[];
   readonly applicationCredentials: readonly SimApplicationCredential[];
+  /** States of before there were trusts have none. */
+  readonly trusts?: readonly SimTrust[];
   readonly assignments: readonly Assignment[];
   readonly quotas: readonly (readonly [projectId: string, quota: SimQuota])[];
   readonly addressCursors: readonly (readonly [subnetId: string, offset: number])[];
@@ -56,6 +59,8 @@ interface SavedHost {
   readonly parked: readonly SimEvent[];
   /** Server id of each device, in the topology's order. */
   readonly devices: readonly (string | null)[];
+  /** What each accelerator gives to which server; states of before there were any have none. */
+  readonly accelerators?: readonly Readonly<Record<string, number>>[];
 }
 
 /** A value that shares its records with the world: serialise it before the world moves on. */
@@ -79,6 +84,7 @@ export function saveWorld(world: SimWorld): SavedState {
       generation: host.generation,
       parked: host.parked,
       devices: host.devices.map((device) => device.serverId),
+      accelerators: host.accelerators.map(({ held }) => held),
     })),
     servers: [...world.servers.values()],
     deletedServers: [...world.deletedServers.values()],
@@ -88,6 +94,7 @@ export function saveWorld(world: SimWorld): SavedState {
     keypairs: [...world.keypairs.values()],
     tokens: [...world.tokens.values()],
     applicationCredentials: [...world.applicationCredentials.values()],
+    trusts: [...world.trusts.values()],
     assignments: [...world.assignments.values()],
     quotas: [...world.quotas],
     addressCursors: [...world.addressCursors],
@@ -109,7 +116,8 @@ export function loadWorld(json: unknown): SimWorld {
   for (const item of saved.assignments) world.assignments.set(`${item.projectId}/${item.userId}`, item);
   world.images.clear();
   for (const image of saved.images) world.images.set(image.id, image);
-  for (const token of saved.tokens) world.tokens.set(token.id, token);
+  for (const trust of saved.trusts ?? []) world.trusts.set(trust.id, trust);
+  for (const token of saved.tokens) world.tokens.set(token.id, { ...token, trustId: token.trustId ?? null });
   for (const item of saved.applicationCredentials) world.applicationCredentials.set(item.id, item);
   for (const keypair of saved.keypairs) world.keypairs.set(`${keypair.userId}/${keypair.name}`, keypair);
   for (const [projectId, quota] of saved.quotas) world.quotas.set(projectId, quota);
@@ -141,6 +149,9 @@ function restoreHost(world: SimWorld, saved: SavedHost): void {
   assert(saved.devices.length === host.devices.length, 'the saved devices are those of the topology');
   host.devices.forEach((device, index) => {
     device.serverId = saved.devices[index] ?? null;
+  });
+  host.accelerators.forEach((accelerator, index) => {
+    accelerator.held = { ...saved.accelerators?.[index] };
   });
 }
 

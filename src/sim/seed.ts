@@ -4,7 +4,7 @@
  */
 import { createPrng } from '../base/prng.ts';
 import { formatIpv4, parseIpv4, usableRange } from './addresses.ts';
-import type { SimDevice, SimFlavor, SimHost, SimNetwork } from './model.ts';
+import type { SimAccelerator, SimDevice, SimFlavor, SimHost, SimNetwork } from './model.ts';
 import type { SimTopology } from './topology.ts';
 import type { SimWorld } from './world.ts';
 
@@ -59,6 +59,17 @@ function seedHosts(topology: SimTopology): SimHost[] {
       return flag !== undefined && aggregate.hosts.includes(spec.name) ? [flag] : [];
     }),
     devices: spec.gpus.map((gpu) => seedDevice(topology, spec.name, gpu)),
+    accelerators: spec.accelerators.map(
+      (accelerator): SimAccelerator => ({
+        name: accelerator.name,
+        providerId: namedUuid(`provider/${spec.name}/${accelerator.name}`),
+        resourceClass: accelerator.resource_class,
+        total: accelerator.total,
+        reserved: accelerator.reserved,
+        traits: accelerator.traits,
+        held: {},
+      }),
+    ),
     up: true,
     outage: 0,
     enabled: true,
@@ -99,6 +110,8 @@ function seedFlavors(topology: SimTopology): SimFlavor[] {
     ram: spec.ram,
     disk: spec.disk,
     swap: spec.swap,
+    ephemeral: spec.ephemeral,
+    disabled: spec.disabled,
     isPublic: true,
     extraSpecs: {
       ...spec.extra_specs,
@@ -110,13 +123,20 @@ function seedFlavors(topology: SimTopology): SimFlavor[] {
 }
 
 function seedAccounts(world: SimWorld): void {
-  const grant = (name: string, project: string, roles: readonly string[], isDefault: boolean): void => {
+  const grant = (
+    name: string,
+    project: string,
+    roles: readonly string[],
+    isDefault: boolean,
+    enabled = true,
+  ): void => {
     const projectId = hexId(`project/${project}`);
     const user = {
       id: hexId(`user/${name}`),
       name,
       password: name,
-      defaultProjectId: isDefault ? projectId : null,
+      enabled,
+      defaultProjectId: isDefault ? projectId : (world.usersByName.get(name)?.defaultProjectId ?? null),
     };
     world.projects.set(projectId, { id: projectId, name: project });
     world.users.set(user.id, user);
@@ -126,6 +146,9 @@ function seedAccounts(world: SimWorld): void {
   grant('admin', 'admin', ['admin'], false);
   for (const name of SERVICE_USERS) grant(name, 'service', ['admin', 'service'], true);
   for (const project of world.topology.projects) grant(project.name, project.name, ['member'], true);
+  for (const { user, project, roles, enabled } of world.topology.accounts) {
+    grant(user, project, roles, false, enabled);
+  }
 }
 
 function seedImages(world: SimWorld): void {
@@ -136,7 +159,7 @@ function seedImages(world: SimWorld): void {
       name: spec.name,
       projectId: hexId('project/admin'),
       visibility: 'public',
-      status: 'active',
+      status: spec.status,
       minDisk: spec.min_disk,
       minRam: spec.min_ram,
       sizeBytes: 4096,
@@ -150,41 +173,73 @@ function seedImages(world: SimWorld): void {
 function seedNetworks(world: SimWorld): void {
   const { topology } = world;
   const publicSpec = topology.public_network;
-  addNetwork(world, 'admin', publicSpec.name, true, {
-    cidr: publicSpec.cidr,
-    gateway: parseIpv4(publicSpec.gateway),
-    start: parseIpv4(publicSpec.pool[0]),
-    end: parseIpv4(publicSpec.pool[1]),
-  });
+  addNetwork(
+    world,
+    'admin',
+    { name: publicSpec.name, external: true },
+    {
+      cidr: publicSpec.cidr,
+      gateway: parseIpv4(publicSpec.gateway),
+      start: parseIpv4(publicSpec.pool[0]),
+      end: parseIpv4(publicSpec.pool[1]),
+    },
+  );
+  for (const name of topology.more_external_networks) {
+    addNetwork(world, 'admin', { name, external: true }, poolOf('198.51.100.0/24'));
+  }
   for (const project of topology.projects) {
-    addNetwork(world, project.name, 'private', false, {
-      cidr: project.private_cidr,
-      ...usableRange(project.private_cidr),
-    });
+    const networks = project.networks ?? [{ ...PRIVATE, cidr: project.private_cidr }];
+    for (const { cidr, ...network } of networks) {
+      addNetwork(world, project.name, network, cidr === null ? null : poolOf(cidr));
+    }
   }
   for (const project of world.projects.values()) {
     const id = namedUuid(`security-group/${project.name}`);
-    world.securityGroups.set(id, { id, name: 'default', projectId: project.id });
+    const isClosed = topology.projects.some(({ name, ssh }) => name === project.name && ssh === false);
+    const openTcpPorts = isClosed ? [] : [22];
+    world.securityGroups.set(id, { id, name: 'default', projectId: project.id, openTcpPorts });
   }
+}
+
+/** As every project has it unless the topology says otherwise. */
+const PRIVATE = { name: 'private', dhcp: true, router: true, up: true } as const;
+
+interface AddressPool {
+  readonly cidr: string;
+  readonly gateway: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+function poolOf(cidr: string): AddressPool {
+  return { cidr, ...usableRange(cidr) };
 }
 
 function addNetwork(
   world: SimWorld,
   projectName: string,
-  name: string,
-  external: boolean,
-  pool: { readonly cidr: string; readonly gateway: number; readonly start: number; readonly end: number },
+  spec: {
+    readonly name: string;
+    readonly external?: boolean;
+    readonly dhcp?: boolean;
+    readonly router?: boolean;
+    readonly up?: boolean;
+  },
+  pool: AddressPool | null,
 ): void {
+  const { name, external = false, dhcp = true, router = true, up = true } = spec;
   const projectId = hexId(`project/${projectName}`);
   const network: SimNetwork = {
     id: namedUuid(`network/${projectName}/${name}`),
     name,
     projectId,
     external,
+    up,
     subnetId: namedUuid(`subnet/${projectName}/${name}`),
-    routerId: external ? null : namedUuid(`router/${projectName}`),
+    routerId: external || !router ? null : namedUuid(`router/${projectName}`),
   };
   world.networks.set(network.id, network);
+  if (pool === null) return;
   world.subnets.set(network.subnetId, {
     id: network.subnetId,
     name: `${name}-subnet`,
@@ -194,5 +249,6 @@ function addNetwork(
     gateway: formatIpv4(pool.gateway),
     poolStart: pool.start,
     poolEnd: pool.end,
+    dhcp,
   });
 }

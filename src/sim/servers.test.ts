@@ -194,7 +194,7 @@ describe('capacity', () => {
 });
 
 describe('ports', () => {
-  test('of two servers with one port the second ends in ERROR; a later one is refused at once', () => {
+  test('of two servers with one port the second ends in ERROR, and the first is without it', () => {
     const cloud = bench();
     const demo = cloud.login('demo');
     const port = demo.createPort();
@@ -208,16 +208,29 @@ describe('ports', () => {
       fault: { message: expect.stringContaining('network') },
     });
     expect(usedCards(cloud)).toBe(1);
-    expect(demo.boot(V100_MEDIUM, { networks }).status).toBe(409);
+    expect(demo.neutron('GET', `/ports/${port.id}`).json.port.device_id).toBe('');
+    expect(demo.server(winner).addresses).toEqual({});
     demo.nova('DELETE', `/servers/${loser}`);
-    cloud.wait(4000);
-    expect(demo.neutron('GET', `/ports/${port.id}`).json.port.device_id).toBe(winner);
     demo.nova('DELETE', `/servers/${winner}`);
     cloud.wait(4000);
     expect(demo.neutron('GET', `/ports/${port.id}`).json.port).toMatchObject({
       device_id: '',
       status: 'DOWN',
     });
+  });
+
+  test('a port that a server has is refused to another at once, and free when that one is gone', () => {
+    const cloud = bench();
+    const demo = cloud.login('demo');
+    const port = demo.createPort();
+    const networks = [{ port: port.id }];
+    const { id } = demo.boot(V100_MEDIUM, { networks }).json.server;
+    cloud.wait(11_000);
+    expect(demo.boot(V100_MEDIUM, { networks }).status).toBe(409);
+    expect(demo.neutron('GET', `/ports/${port.id}`).json.port.device_id).toBe(id);
+    demo.nova('DELETE', `/servers/${id}`);
+    cloud.wait(4000);
+    expect(demo.neutron('GET', `/ports/${port.id}`).json.port.device_id).toBe('');
   });
 
   test('a floating IP outlives its server and its port', () => {

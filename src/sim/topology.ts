@@ -7,6 +7,44 @@ import { z } from 'zod';
 
 const extraSpecs = z.record(z.string(), z.string());
 
+const projectSchema = z.object({
+  name: z.string(),
+  private_cidr: z.string(),
+  /** Instead of the one network `private`; without `cidr`: a network without subnet. */
+  networks: z
+    .array(
+      z.object({
+        name: z.string(),
+        cidr: z.string().nullable().default(null),
+        dhcp: z.boolean().default(true),
+        /** Plugged into the project's router, which leads to the external network. */
+        router: z.boolean().default(true),
+        up: z.boolean().default(true),
+      }),
+    )
+    .optional(),
+  /** Whether the default security group lets SSH in; it does so unless it is said. */
+  ssh: z.boolean().optional(),
+});
+
+const accountSchema = z.object({
+  user: z.string(),
+  project: z.string(),
+  roles: z.array(z.string()),
+  enabled: z.boolean().default(true),
+});
+
+/** The catalog, and the versions of what is behind it. */
+const servicesSchema = z.object({
+  /** Types that the catalog lacks. */
+  missing: z.array(z.string()).default([]),
+  /** Types whose address in the catalog leads nowhere. */
+  unreachable: z.array(z.string()).default([]),
+  interfaces: z.array(z.string()).default(['public', 'internal', 'admin']),
+  nova_minor_max: z.int().nonnegative().default(93),
+  placement_minor_max: z.int().nonnegative().default(39),
+});
+
 const topologySchema = z.object({
   gpu_models: z.record(
     z.string(),
@@ -34,6 +72,18 @@ const topologySchema = z.object({
           passthrough: z.boolean().default(true),
         }),
       ),
+      /** Further resource providers below the host, which flavors ask for by resource class and traits. */
+      accelerators: z
+        .array(
+          z.object({
+            name: z.string(),
+            resource_class: z.string(),
+            total: z.int().positive(),
+            reserved: z.int().nonnegative().default(0),
+            traits: z.array(z.string()).default([]),
+          }),
+        )
+        .default([]),
     }),
   ),
   cpu_allocation_ratio: z.number().positive().default(4),
@@ -48,26 +98,42 @@ const topologySchema = z.object({
       ram: z.int().positive(),
       disk: z.int().nonnegative(),
       swap: z.int().nonnegative().default(0),
+      /** GB. */
+      ephemeral: z.int().nonnegative().default(0),
+      disabled: z.boolean().default(false),
       /** `alias:count`, the value of `pci_passthrough:alias`. */
       gpu: z.string().optional(),
       extra_specs: extraSpecs.default({}),
     }),
   ),
+  /** What the accelerator service knows; without any, the catalog has no such service. */
+  device_profiles: z
+    .array(z.object({ name: z.string(), groups: z.array(extraSpecs).min(1) }))
+    .default([]),
   images: z.array(
     z.object({
       name: z.string(),
       min_disk: z.int().nonnegative().default(0),
       min_ram: z.int().nonnegative().default(0),
       properties: z.record(z.string(), z.string()).default({}),
+      status: z.enum(['queued', 'active', 'deactivated']).default('active'),
     }),
   ),
-  projects: z.array(z.object({ name: z.string(), private_cidr: z.string() })),
+  projects: z.array(projectSchema),
+  /**
+   * Roles of users on projects, in place of those that they would have. Who is not there yet is made, with
+   * the name as password.
+   */
+  accounts: z.array(accountSchema).default([]),
+  services: servicesSchema.prefault({}),
   public_network: z.object({
     name: z.string(),
     cidr: z.string(),
     gateway: z.string(),
     pool: z.tuple([z.string(), z.string()]),
   }),
+  /** Names of further external networks. */
+  more_external_networks: z.array(z.string()).default([]),
 });
 
 export type SimTopology = z.output<typeof topologySchema>;

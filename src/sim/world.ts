@@ -22,6 +22,7 @@ import type {
   SimServer,
   SimSubnet,
   SimToken,
+  SimTrust,
   SimUser,
 } from './model.ts';
 import type { SimTopology } from './topology.ts';
@@ -84,6 +85,7 @@ export class SimWorld {
   /** By `project/user`. */
   readonly assignments = new Map<string, Assignment>();
   readonly applicationCredentials = new Map<string, SimApplicationCredential>();
+  readonly trusts = new Map<string, SimTrust>();
   readonly tokens = new Map<string, SimToken>();
   /** By `user/name`. */
   readonly keypairs = new Map<string, SimKeypair>();

@@ -45,6 +45,7 @@ test('borrow waits until ready, prints the ssh line alone, and return frees the 
   expect(told).toContain('No SSH public key');
   expect(told).toMatch(/Ready after .+: \w{8} \(training\) on .+, ends in /);
   const id = /berth return (\w{8})/.exec(told)?.[1] ?? '';
+  expect(told).toContain(`Log in with: berth ssh ${id}`);
   expect(await availableNow()).toBe(GPUS - 1);
   expect(await list(cli, 'lease', 'list')).toMatchObject([
     { Name: 'training', State: 'active', Flavor: FLAVOR },
@@ -160,6 +161,7 @@ test('operators drain hosts, freeze the service, set quotas, and make tokens; ot
     Name: 'ml',
     'Quota GPUs': 8,
     'Quota Leases': 3,
+    Granted: [],
   });
   const secret = (
     await ok(admin, 'token', 'create', '--name', 'ada', '--project', 'ml', '-f', 'value', '-c', 'secret')

@@ -20,6 +20,7 @@ export function validBody(operationId: string, flavor: string, host: string): ob
     explain: { flavor, duration: '1h' },
     freeze: { reason: 'test' },
     putProject: {},
+    grantProject: { project: 'demo' },
     createToken: { name: 'test', role: 'reader' },
   };
   return Object.entries(bodies).find(([id]) => id === operationId)?.[1] ?? null;

@@ -43,7 +43,8 @@ function pathOf(route: Route, leaseId: string): string {
   if (route.path.startsWith('/v1/leases/')) return route.path.replace('{id}', leaseId);
   if (route.path.startsWith('/v1/hosts/')) return route.path.replace('{id}', host);
   if (route.path.startsWith('/v1/flavors/')) return route.path.replace('{id}', flavor);
-  return route.path.replace('{id}', 'some-id');
+  const path = route.path.replace('{project}', 'demo');
+  return path.replace('{id}', path.startsWith('/v1/clouds/') ? 'sim' : 'some-id');
 }
 
 async function ask(id: string, route: Route, token: string | null, leaseId: string): Promise<Response> {

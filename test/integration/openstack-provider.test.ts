@@ -3,24 +3,22 @@ import type { Clock } from '../../src/base/clock.ts';
 import { asId } from '../../src/base/ids.ts';
 import { createPrng } from '../../src/base/prng.ts';
 import type { Lease, LeaseState } from '../../src/domain/model/lease.ts';
-import { plan, type Plan } from '../../src/domain/provision/plan.ts';
 import { leaseIn, STATES } from '../../src/domain/provision/provision.fixtures.ts';
-import { refsToRecord } from '../../src/domain/provision/refs.ts';
 import type { Goal } from '../../src/domain/provision/sighting.ts';
-import { stepFailure } from '../../src/domain/provision/failure.ts';
-import { ProviderError } from '../../src/engine/ports.ts';
-import { DEFAULT_VCPU_RATIO } from '../../src/openstack/inventory.ts';
-import { createOpenStackProvider, type OpenStackProvider } from '../../src/openstack/provider.ts';
+import type { Provider } from '../../src/engine/ports.ts';
 import { createSession } from '../../src/openstack/session.ts';
 import { SimCloud } from '../../src/sim/cloud.ts';
 import { createSimFetch } from '../../src/sim/sim-fetch.ts';
 import { defaultTopology } from '../../src/sim/topology.ts';
+import { follow, type Brought } from '../support/follow.ts';
+import { simProvider } from '../support/sim-provider.ts';
 
 /**
  * The adapter and the planner against the simulated cloud: the loop of a controller, without store and
  * scheduler.
  */
 const DEPLOYMENT_ID = 'd0d0d0d0';
+const NOTHING_USED = { resources: { vcpus: 0, memoryMiB: 0, diskGiB: 0 }, devices: {} };
 const POLL_MS = 5000;
 const ROUNDS_MAX = 200;
 /** Turns of the event loop without any timer of the virtual clock: nothing will come any more. */
@@ -35,7 +33,7 @@ test('reads the whole cloud in one poll', async () => {
       id: 'sim:gpu-v100-01',
       slots: { V100: 2 },
       status: { kind: 'up' },
-      capacity: { vcpus: 112, memoryMiB: 393_216 },
+      capacity: { vcpus: 112, memoryMiB: 392_704 },
     },
     { id: 'sim:gpu-v100-02', slots: { V100: 2 }, foreign: { devices: {} } },
   ]);
@@ -71,17 +69,19 @@ test('brings a lease up, to the shelf, back, and away again', async () => {
   expect(world.lease().refs).toMatchObject({ address: connection?.host, serverId: sighting.servers[0]?.id });
 
   const held = await within(provider.snapshot(({ leaseId }) => leaseId === world.lease().id));
-  expect(held.hosts.map(({ foreign }) => foreign)).toEqual([reservedByNova(), reservedByNova()]);
+  expect(held.hosts.map(({ foreign }) => foreign)).toEqual([NOTHING_USED, NOTHING_USED]);
   expect([held.servers.length, held.ports.length, held.floatingIps.length]).toEqual([1, 1, 1]);
 
   expect(await world.bring('shelved', { ...STATES.shelving })).toMatchObject({
     verdict: { kind: 'done' },
-    steps: ['shelve'],
+    steps: ['shelve', 'lock'],
   });
-  expect([...cloud.servers.values()]).toMatchObject([{ vmState: 'shelved_offloaded', host: null }]);
+  expect([...cloud.servers.values()]).toMatchObject([
+    { vmState: 'shelved_offloaded', host: null, locked: true, lockedReason: expect.stringContaining('berth lease unshelve') },
+  ]);
   expect(await world.bring('running', { ...STATES.comeback })).toMatchObject({
     verdict: { kind: 'done' },
-    steps: ['unshelve'],
+    steps: ['unlock', 'unshelve'],
   });
 
   const gone = await world.bring('gone', { ...STATES.ending });
@@ -167,15 +167,10 @@ test.each(Array.from({ length: 12 }, (_unused, seed) => seed + 1))(
   },
 );
 
-interface Brought {
-  readonly verdict: Plan;
-  readonly steps: readonly string[];
-}
-
 interface Simulated {
   readonly cloud: SimCloud;
-  readonly provider: OpenStackProvider;
-  readonly as: (deploymentId: string) => OpenStackProvider;
+  readonly provider: Provider;
+  readonly as: (deploymentId: string) => Provider;
   readonly within: <T>(work: Promise<T>) => Promise<T>;
   readonly lease: () => Lease;
   readonly subject: () => { readonly deploymentId: string; readonly lease: Lease };
@@ -204,21 +199,8 @@ function simulated(seed = 1): Simulated {
     clock,
     callTimeoutMs: 60_000,
   });
-  const as = (deploymentId: string): OpenStackProvider =>
-    createOpenStackProvider({
-      id: asId('sim'),
-      deploymentId: () => deploymentId,
-      session,
-      clock,
-      network: 'private',
-      externalNetwork: 'public',
-      image: 'ubuntu-22.04-cuda',
-      user: 'ubuntu',
-      sshPort: 22,
-      configDrive: false,
-      aliases: { 'tesla-v100': 'V100' },
-      vcpuRatio: DEFAULT_VCPU_RATIO,
-    });
+  const as = (deploymentId: string): Provider =>
+    simProvider({ deploymentId: () => deploymentId, session, clock });
   const provider = as(DEPLOYMENT_ID);
   const fresh = leaseIn(STATES.starting);
   let lease: Lease = {
@@ -232,6 +214,9 @@ function simulated(seed = 1): Simulated {
       follow({
         provider,
         clock,
+        deploymentId: DEPLOYMENT_ID,
+        pollMs: POLL_MS,
+        roundsMax: ROUNDS_MAX,
         goal,
         lease: () => lease,
         record: (refs) => (lease = { ...lease, refs: { ...lease.refs, ...refs } }),
@@ -239,64 +224,6 @@ function simulated(seed = 1): Simulated {
     );
   };
   return { cloud, provider, as, within, lease: () => lease, subject, bring };
-}
-
-async function follow(loop: {
-  readonly provider: OpenStackProvider;
-  readonly clock: Clock;
-  readonly goal: Goal;
-  readonly lease: () => Lease;
-  readonly record: (refs: Partial<Lease['refs']>) => void;
-}): Promise<Brought> {
-  const { provider, clock, goal, lease, record } = loop;
-  const steps: string[] = [];
-  let openIntent: { step: string; openedAtMs: number; timeoutMs: number } | null = null;
-  let unshelveSentAtMs: number | null = null;
-  for (let round = 0; round < ROUNDS_MAX; round++) {
-    const subject = { deploymentId: DEPLOYMENT_ID, lease: lease() };
-    const sighting = await orUndefined(provider.inspect(subject));
-    if (sighting === undefined) continue;
-    const news = refsToRecord(lease(), sighting);
-    if (news !== null) record(news);
-    const nowMs = clock.wallMs();
-    const { wantsFloatingIp } = provider;
-    const verdict = plan({
-      providerKind: provider.kind,
-      goal,
-      lease: lease(),
-      sighting,
-      nowMs,
-      wantsFloatingIp,
-      openIntent,
-      unshelveSentAtMs,
-    });
-    if (verdict.kind !== 'wait' && verdict.kind !== 'step') return { verdict, steps };
-    if (verdict.kind === 'step') {
-      const { step } = verdict;
-      steps.push(step.kind);
-      openIntent = { step: step.kind, openedAtMs: nowMs, timeoutMs: provider.callTimeoutMs };
-      try {
-        record(await provider.perform(step, { ...subject, lease: lease() }));
-        openIntent = null;
-        if (step.kind === 'unshelve') unshelveSentAtMs = clock.wallMs();
-      } catch (error) {
-        if (!(error instanceof ProviderError)) throw error;
-        if (stepFailure(step.kind, error.code, error.message).next === 'final') throw error;
-        if (error.effect === 'none') openIntent = null;
-      }
-    }
-    await new Promise<void>((resolve) => void clock.setTimer(POLL_MS, resolve));
-  }
-  throw new Error(`no verdict after ${ROUNDS_MAX} rounds: ${steps.join(' ')}`);
-}
-
-async function orUndefined<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof ProviderError) return undefined;
-    throw error;
-  }
 }
 
 /** Moves to the next timer whenever the promises of the work have nothing left to do but wait for it. */
@@ -350,7 +277,3 @@ function running(cloud: SimCloud): number {
   return [...cloud.servers.values()].filter(({ vmState }) => vmState === 'active').length;
 }
 
-/** `reserved_host_memory_mb`, which no server explains. */
-function reservedByNova(): object {
-  return { resources: { vcpus: 0, memoryMiB: 512, diskGiB: 0 }, devices: {} };
-}

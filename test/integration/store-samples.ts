@@ -73,6 +73,8 @@ export function starting(claim: Claim): LeaseState {
     deadlineMs: NOW_MS + 900_000,
     comeback: false,
     progress: 'waiting',
+    obstacle: null,
+    calledHome: false,
   };
 }
 

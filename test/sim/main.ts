@@ -1,14 +1,17 @@
 /**
  * `npm run sim -- [--seeds 200] [--from 1] [--steps 5000] [--once] [--json]`: many histories on all cores,
  * each run twice and compared. `--soak` goes on with new seeds until it is stopped. Exit code 1 when
- * anything is broken.
+ * anything is broken, or when a full run met some transition or fault too seldom.
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import type { Report } from './simulate.ts';
 import { simulate } from './simulate.ts';
-import { summary } from './summary.ts';
+import { rareKinds, summary } from './summary.ts';
+
+/** So many histories have to meet everything often enough. */
+const FULL_RUN = 200;
 
 interface Job {
   readonly seed: number;
@@ -78,7 +81,9 @@ async function main(): Promise<number> {
   const seconds = (performance.now() - startedMs) / 1000;
   if (values.json) process.stdout.write(`${JSON.stringify(reports)}\n`);
   else process.stdout.write(summary(reports, seconds, !values.once));
-  return reports.some((report) => report.violations.length > 0) ? 1 : 0;
+  const rare = values.soak || reports.length < FULL_RUN ? [] : rareKinds(reports);
+  if (rare.length > 0) process.stderr.write(`met too seldom: ${rare.join(', ')}\n`);
+  return rare.length > 0 || reports.some((report) => report.violations.length > 0) ? 1 : 0;
 }
 
 function tell(report: Report, done: number): void {

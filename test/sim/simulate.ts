@@ -5,28 +5,30 @@
  */
 import { createHash } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
-import { asId, type LeaseId } from '../../src/base/ids.ts';
+import type { LeaseId } from '../../src/base/ids.ts';
 import { createPrng, type Prng } from '../../src/base/prng.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/base/units.ts';
 import { startControllers, type Controllers } from '../../src/controllers/controllers.ts';
 import { checkWorld } from '../../src/domain/invariants.ts';
 import { totalDevices } from '../../src/domain/scheduler/free.ts';
-import { DEFAULT_SETTINGS } from '../../src/domain/settings.ts';
+import { DEFAULT_SETTINGS, type Settings } from '../../src/domain/settings.ts';
 import { World } from '../../src/domain/world.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { StoreError, type StoredEvent } from '../../src/engine/ports.ts';
-import { createOpenStackProvider } from '../../src/openstack/provider.ts';
 import { createSession } from '../../src/openstack/session.ts';
 import { SimCloud } from '../../src/sim/cloud.ts';
-import { FAULT_KINDS, NO_FAULTS, type FaultPolicy } from '../../src/sim/faults.ts';
+import { drawMs, NO_FAULTS } from '../../src/sim/faults.ts';
 import { createSimFetch } from '../../src/sim/sim-fetch.ts';
-import { defaultTopology, type SimTopology } from '../../src/sim/topology.ts';
+import { defaultTopology } from '../../src/sim/topology.ts';
 import { openCore, type SqliteCore } from '../../src/store/sqlite/core.ts';
 import { createDirectStore } from '../../src/store/sqlite/direct.ts';
 import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
 import { T0 } from '../support/worlds.ts';
 import { checkAllGone, checkCloud, checkStored, checkUsage, DueChecker, checkEvents } from './checkers.ts';
+import { drawPolicy, OUTAGES, topologyOf } from './mixture.ts';
+import { Operator } from './operator.ts';
 import { admin, nextAct, type Act } from './workload.ts';
+import { simProvider } from '../support/sim-provider.ts';
 
 const DEPLOYMENT_ID = 'd0d0d0d0';
 const CALL_TIMEOUT_MS = 60_000;
@@ -35,15 +37,27 @@ const ACT_MS_MEAN = 8 * SECOND_MS;
 /** Between two crashes, and between two steps of the wall clock, on average. */
 const CRASH_MS_MEAN = 15 * MINUTE_MS;
 const CLOCK_STEP_MS_MEAN = 30 * MINUTE_MS;
+/** Between two outages of the cloud's API, on average, and how long one lasts: some outlast a start. */
+const OUTAGE_MS_MEAN = 30 * MINUTE_MS;
+const OUTAGE_MS: readonly [minMs: number, maxMs: number] = [MINUTE_MS, 6 * MINUTE_MS];
+/**
+ * Between two looks for a machine that just comes back from its shelf, on average, and how often its host
+ * fails under it then: by chance alone that hits too few for anything to be said of them.
+ */
+const COMEBACK_LOOK_MS_MEAN = 20 * SECOND_MS;
+const COMEBACK_FAILS = 0.7;
+/** Between two looks of the operator at what carries our mark and is in no book, on average. */
+const TEND_MS_MEAN = 4 * MINUTE_MS;
 /** How long everything may take to come to rest when nothing goes wrong any more. */
 const REST_MS_MAX = 6 * HOUR_MS;
 /** Reports of one history; the first says most. */
 const VIOLATIONS_MAX = 10;
-const SETTINGS = {
-  ...DEFAULT_SETTINGS,
-  startTimeoutMs: 5 * MINUTE_MS,
-  warningsMs: [HOUR_MS, 10 * MINUTE_MS],
-};
+const SETTINGS: Settings = { ...DEFAULT_SETTINGS, warningsMs: [HOUR_MS, 10 * MINUTE_MS] };
+/**
+ * How long a start may take, one of these in each history. The shortest is missed by many that nothing is
+ * wrong with, so that machines which come back from the shelf have to go there again.
+ */
+const START_TIMEOUTS_MS = [40 * SECOND_MS, 2 * MINUTE_MS, 5 * MINUTE_MS] as const;
 
 export interface Report {
   readonly seed: number;
@@ -58,6 +72,9 @@ export interface Report {
   readonly events: number;
 }
 
+/** What goes wrong beside the faults of the cloud. */
+type OwnFault = 'crash' | 'commitRefused' | 'commitInDoubt' | 'clockStep' | 'apiOutage' | 'recordLost';
+
 export async function simulate(seed: number, stepsMin: number): Promise<Report> {
   const history = new History(seed);
   return history.run(stepsMin);
@@ -66,12 +83,22 @@ export async function simulate(seed: number, stepsMin: number): Promise<Report> 
 class History {
   readonly #seed: number;
   readonly #clock: VirtualClock = createVirtualClock(T0);
+  readonly #settings: Settings;
   readonly #prng: Prng;
   readonly #people: Prng;
   readonly #cloud: SimCloud;
+  readonly #fetch: typeof fetch;
+  readonly #operator: Operator;
   readonly #sqlite: SqliteCore;
   readonly #violations: string[] = [];
-  readonly #faults: Record<string, number> = { crash: 0, commitRefused: 0, commitInDoubt: 0, clockStep: 0 };
+  readonly #faults: Record<OwnFault, number> = {
+    crash: 0,
+    commitRefused: 0,
+    commitInDoubt: 0,
+    clockStep: 0,
+    apiOutage: 0,
+    recordLost: 0,
+  };
   readonly #gpus = new Map<LeaseId, number>();
   readonly #due = new DueChecker();
   #engine: Engine | null = null;
@@ -82,9 +109,13 @@ class History {
     this.#seed = seed;
     this.#prng = createPrng(seed);
     this.#people = this.#prng.fork();
+    this.#settings = { ...SETTINGS, startTimeoutMs: this.#prng.pick(START_TIMEOUTS_MS) };
     const projects = [...defaultTopology.projects, { name: 'service', private_cidr: '10.30.0.0/20' }];
     this.#cloud = new SimCloud({ topology: { ...topologyOf(2 + this.#prng.below(5)), projects } });
     this.#cloud.faultPolicy = drawPolicy(this.#prng.fork());
+    // Once, because a cloud's time is its own: no step of our wall clock moves it, whoever starts anew.
+    this.#fetch = createSimFetch(this.#cloud, this.#clock, this.#prng.fork());
+    this.#operator = new Operator(this.#cloud, this.#prng.fork(), DEPLOYMENT_ID);
     this.#sqlite = openCore(new DatabaseSync(':memory:'), { deploymentId: DEPLOYMENT_ID });
   }
 
@@ -93,6 +124,9 @@ class History {
     this.#keepBusy();
     this.#keepCrashing();
     this.#keepSteppingTheClock();
+    this.#keepLosingTheApi();
+    this.#keepFailingComebacks();
+    this.#keepTending();
     const clock = this.#clock;
     await clock.runUntil(() => this.#check() || clock.firedCount >= stepsMin, 10_000 * HOUR_MS);
     await this.#comeToRest();
@@ -128,7 +162,7 @@ class History {
       clock: this.#clock,
       prng: prng.fork(),
       ids: { next: () => ids.uuid() },
-      settings: SETTINGS,
+      settings: this.#settings,
     });
     const domain = { id: 'default' };
     const session = createSession({
@@ -141,24 +175,11 @@ class History {
       },
       region: null,
       interfaces: ['public'],
-      fetch: createSimFetch(this.#cloud, this.#clock, prng.fork()),
+      fetch: this.#fetch,
       clock: this.#clock,
       callTimeoutMs: CALL_TIMEOUT_MS,
     });
-    const provider = createOpenStackProvider({
-      id: asId('sim'),
-      deploymentId: () => DEPLOYMENT_ID,
-      session,
-      clock: this.#clock,
-      network: 'private',
-      externalNetwork: 'public',
-      image: 'ubuntu-22.04-cuda',
-      user: 'ubuntu',
-      sshPort: 22,
-      configDrive: false,
-      aliases: { 'tesla-v100': 'V100' },
-      vcpuRatio: 4,
-    });
+    const provider = simProvider({ deploymentId: () => DEPLOYMENT_ID, session, clock: this.#clock });
     this.#engine = engine;
     this.#controllers = startControllers(engine, [provider], {
       onBug: (bug) =>
@@ -177,6 +198,10 @@ class History {
     void controllers?.stop();
     engine?.stop('killed');
     await this.#open();
+  }
+
+  get #isFaultless(): boolean {
+    return this.#cloud.faultPolicy === NO_FAULTS;
   }
 
   get engine(): Engine | null {
@@ -246,6 +271,46 @@ class History {
     });
   }
 
+  /** Now and then the whole API is away for minutes; not in histories without faults. */
+  #keepLosingTheApi(): void {
+    if (this.#isFaultless) return;
+    const policy = this.#cloud.faultPolicy;
+    this.#later(OUTAGE_MS_MEAN, () => {
+      this.#count('apiOutage');
+      this.#cloud.faultPolicy = { ...policy, rates: { ...policy.rates, ...this.#people.pick(OUTAGES) } };
+      this.#clock.setTimer(drawMs(OUTAGE_MS, this.#people), () => {
+        if (!this.#quiet) this.#cloud.faultPolicy = policy;
+        this.#keepLosingTheApi();
+      });
+    });
+  }
+
+  #keepFailingComebacks(): void {
+    if (this.#isFaultless) return;
+    this.#later(COMEBACK_LOOK_MS_MEAN, () => {
+      const cloud = this.#cloud;
+      const server = [...cloud.servers.values()].find(
+        ({ taskState, shelvedImageId, host }) =>
+          taskState === 'spawning' && shelvedImageId !== null && host !== null,
+      );
+      if (server !== undefined && this.#people.chance(COMEBACK_FAILS))
+        cloud.disturb('hostDown', server.host, cloud.nowMs, this.#people);
+      this.#keepFailingComebacks();
+    });
+  }
+
+  #keepTending(): void {
+    this.#later(TEND_MS_MEAN, () => {
+      const world = this.#engine?.world;
+      if (world !== undefined) {
+        const act = this.#operator.tend(world, true);
+        if (act !== null) this.#do(act);
+        else if (this.#operator.loseOne(world)) this.#count('recordLost');
+      }
+      this.#keepTending();
+    });
+  }
+
   /** Exponentially distributed, and no more once the history comes to its end. */
   #later(meanMs: number, callback: () => void): void {
     const delayMs = Math.ceil(-Math.log(1 - this.#people.next()) * meanMs);
@@ -285,9 +350,11 @@ class History {
     const endMs = clock.monotonicMs() + REST_MS_MAX;
     while (clock.monotonicMs() < endMs && this.#violations.length === 0 && !this.#atRest()) {
       this.#do(admin({ type: 'service.thaw' }));
-      for (const lease of this.#engine?.world.leases.values() ?? []) {
+      const world = this.#engine?.world;
+      for (const lease of world?.leases.values() ?? []) {
         this.#do(admin({ type: 'lease.release', leaseId: lease.id }));
       }
+      if (world !== undefined) this.#operator.tend(world, false);
       await clock
         .runUntil(() => this.#check() || clock.monotonicMs() >= endMs, MINUTE_MS)
         .catch(() => undefined);
@@ -302,7 +369,7 @@ class History {
   async #checkTheEnd(events: readonly StoredEvent[]): Promise<void> {
     const engine = this.#engine;
     if (engine === null || this.#violations.length > 0) return;
-    const loaded = new World((await createDirectStore(this.#sqlite).load()).snapshot, SETTINGS);
+    const loaded = new World((await createDirectStore(this.#sqlite).load()).snapshot, this.#settings);
     const broken = [
       ...checkAllGone(engine.world, this.#cloud, DEPLOYMENT_ID),
       ...checkStored(engine.world, loaded),
@@ -337,69 +404,12 @@ class History {
     }
   }
 
-  #count(fault: string): void {
-    this.#faults[fault] = (this.#faults[fault] ?? 0) + 1;
+  #count(fault: OwnFault): void {
+    this.#faults[fault] += 1;
   }
 }
 
 const EVERY_EVENT = { limit: 1000, projectId: null, leaseId: null, type: null, newestFirst: false };
-
-/** The test cloud's topology with so many GPU hosts. */
-function topologyOf(gpuHosts: number): SimTopology {
-  const [pattern] = defaultTopology.hosts;
-  if (pattern === undefined) return defaultTopology;
-  const hosts = Array.from({ length: gpuHosts }, (_unused, index) => ({
-    ...pattern,
-    name: `gpu-${index + 1}`,
-  }));
-  const aggregates = defaultTopology.aggregates.map((aggregate) =>
-    aggregate.metadata['gpu_type'] === undefined
-      ? { ...aggregate, hosts: [] }
-      : { ...aggregate, hosts: hosts.map(({ name }) => name) },
-  );
-  return { ...defaultTopology, hosts, aggregates };
-}
-
-/**
- * Each seed has its own mixture of faults; one in eight has none, so that the plain course is tried as
- * well.
- */
-function drawPolicy(prng: Prng): FaultPolicy {
-  if (prng.chance(0.125)) return NO_FAULTS;
-  const rates: Record<string, number> = {};
-  for (const kind of FAULT_KINDS) {
-    // Task faults are drawn per task, the others per request, of which there are many more.
-    const most = MOST[kind] ?? (TASK_LIKE.has(kind) ? 0.4 : 0.01);
-    if (prng.chance(0.6)) rates[kind] = prng.next() * most;
-  }
-  return { ...NO_FAULTS, rates };
-}
-
-/**
- * Highest rates that differ: what is drawn with every request but must stay rare, and what finds its moment
- * seldom.
- */
-const MOST: Readonly<Record<string, number>> = {
-  serverDeletedElsewhere: 0.003,
-  serverStoppedElsewhere: 0.003,
-  serverUnshelvedElsewhere: 0.003,
-  acceptedLate: 0.15,
-  errorAfterEffect: 0.15,
-  conflict: 0.15,
-  deleteStalls: 0.95,
-  forbidden: 0.02,
-  unshelveIgnored: 0.9,
-};
-
-const TASK_LIKE: ReadonlySet<string> = new Set([
-  'noValidHost',
-  'buildHangs',
-  'buildError',
-  'unshelveIgnored',
-  'shelveFails',
-  'shelveNotOffloaded',
-  'deleteStalls',
-]);
 
 function countTransitions(events: readonly StoredEvent[]): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {};

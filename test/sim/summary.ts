@@ -3,6 +3,43 @@ import type { Report } from './simulate.ts';
 
 /** What a full run (200 seeds) has to reach for each transition and fault. */
 const COUNT_WANTED = 100;
+/** Each change of state that a lease can make; `new → active` is an adoption. */
+const TRANSITIONS = [
+  'new → reserved',
+  'new → queued',
+  'new → active',
+  'reserved → queued',
+  'reserved → ended',
+  'queued → starting',
+  'queued → shelved',
+  'queued → ending',
+  'queued → ended',
+  'starting → queued',
+  'starting → active',
+  'starting → shelving',
+  'starting → ending',
+  'active → shelving',
+  'active → ending',
+  'shelving → queued',
+  'shelving → shelved',
+  'shelving → ending',
+  'shelved → queued',
+  'shelved → ending',
+  'ending → queued',
+  'ending → ended',
+] as const;
+
+/** How often each transition was made, those that never were included. */
+export function transitionCounts(reports: readonly Report[]): Record<string, number> {
+  const never: Record<string, number> = Object.fromEntries(TRANSITIONS.map((name) => [name, 0]));
+  return add([never, ...reports.map((report) => report.transitions)]);
+}
+
+/** Transitions and faults that a full run has met too seldom to say anything about them. */
+export function rareKinds(reports: readonly Report[]): readonly string[] {
+  const counts = { ...transitionCounts(reports), ...add(reports.map((report) => report.faults)) };
+  return Object.keys(counts).filter((name) => (counts[name] ?? 0) < COUNT_WANTED);
+}
 
 export function summary(reports: readonly Report[], seconds: number, twice: boolean): string {
   const steps = reports.map((report) => report.steps);
@@ -13,7 +50,7 @@ export function summary(reports: readonly Report[], seconds: number, twice: bool
     '',
     `${reports.length} histories${twice ? ', each run twice with equal hashes' : ''}; ${total} steps (least ${Math.min(...steps)}), ${Math.round(hours)} simulated hours, ${reports.reduce((sum, report) => sum + report.events, 0)} events; ${Math.round(seconds)} s`,
     '',
-    ...table('transition', add(reports.map((report) => report.transitions))),
+    ...table('transition', transitionCounts(reports)),
     '',
     ...table('fault', add(reports.map((report) => report.faults))),
     '',

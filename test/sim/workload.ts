@@ -28,17 +28,17 @@ export interface Act {
 /** One thing that somebody does now; null: nobody finds anything to do. */
 export function nextAct(world: World, prng: Prng, nowMs: number): Act | null {
   const roll = prng.below(100);
-  if (roll < 22) return borrow(world, prng, nowMs);
-  if (roll < 34) return book(prng, nowMs);
-  if (roll < 46)
+  if (roll < 15) return borrow(world, prng, nowMs);
+  if (roll < 24) return book(prng, nowMs);
+  if (roll < 33)
     return onLease(
       world,
       prng,
-      ['active', 'queued', 'starting', 'shelved', 'reserved', 'shelving', 'ending'],
+      ['active', 'active', 'queued', 'queued', 'starting', 'shelved', 'reserved', 'shelving', 'ending'],
       (lease) => ({ type: 'lease.release', leaseId: lease.id }),
     );
-  if (roll < 52) return onLease(world, prng, ['active'], (lease) => extension(lease, prng, nowMs));
-  if (roll < 66)
+  if (roll < 39) return onLease(world, prng, ['active'], (lease) => extension(lease, prng, nowMs));
+  if (roll < 57)
     return onLease(world, prng, ['active'], (lease) => ({ type: 'lease.shelve', leaseId: lease.id }));
   if (roll < 86) return onLease(world, prng, ['shelved'], (lease) => unshelve(lease, prng, nowMs));
   if (roll < 88)

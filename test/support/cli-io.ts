@@ -1,7 +1,8 @@
 import type { Clock } from '../../src/base/clock.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { assertDefined } from '../../src/base/assert.ts';
-import type { CliIo, ServeOptions } from '../../src/cli/io.ts';
+import { UsageError } from '../../src/cli/failure.ts';
+import type { CliIo, CloudLogins, ProgramEnd, ServeOptions, ServerCommands } from '../../src/cli/io.ts';
 import { runCli } from '../../src/cli/run.ts';
 
 export interface CliTestOptions {
@@ -13,6 +14,12 @@ export interface CliTestOptions {
   readonly isTTY?: boolean;
   readonly columns?: number | null;
   readonly faults?: readonly string[];
+  /** Replaces what the program does beside being a client. */
+  readonly server?: Partial<ServerCommands>;
+  /** Left out: there is no clouds.yaml. */
+  readonly clouds?: CloudLogins;
+  /** How every program ends; null: there is none. */
+  readonly programEnd?: ProgramEnd | null;
 }
 
 export interface CliTest {
@@ -26,6 +33,11 @@ export interface CliTest {
   /** Ctrl-C. */
   interrupt(): void;
   readonly served: readonly ServeOptions[];
+  /** Programs that were run, with their arguments. */
+  readonly programs: readonly (readonly string[])[];
+  /** Folders that were made, and files that were removed. */
+  readonly folders: readonly string[];
+  readonly removed: readonly string[];
 }
 
 /** The command line in this process, with an outside of texts. */
@@ -33,6 +45,9 @@ export function createCliTest(options: CliTestOptions = {}): CliTest {
   const written = { stdout: '', stderr: '' };
   const interrupts = new Set<() => void>();
   const served: ServeOptions[] = [];
+  const folders: string[] = [];
+  const removed: string[] = [];
+  const programs: (readonly string[])[] = [];
   let onWrite: (() => void) | null = null;
   const output = (name: 'stdout' | 'stderr') => ({
     write(text: string) {
@@ -49,6 +64,12 @@ export function createCliTest(options: CliTestOptions = {}): CliTest {
     homeDir: '/home/ada',
     clock: options.clock ?? systemClock,
     fetch: options.fetch ?? fetch,
+    makeFolder: async (path) => void folders.push(path),
+    removeFile: async (path) => void removed.push(path),
+    runProgram: async (name, args) => {
+      programs.push([name, ...args]);
+      return options.programEnd === undefined ? { kind: 'exited', code: 0 } : options.programEnd;
+    },
     readText: async (path) => assertDefined(options.files?.[path], `ENOENT: ${path}`),
     onInterrupt(callback) {
       interrupts.add(callback);
@@ -60,8 +81,15 @@ export function createCliTest(options: CliTestOptions = {}): CliTest {
         served.push(wanted);
         return 0;
       },
+      doctor: async () => ({ clouds: [], findings: [] }),
+      doctorCatalogue: async () => [],
       configCheck: async () => options.faults ?? [],
       configPrint: async (path) => `path: ${path ?? 'default'}`,
+      ...options.server,
+    },
+    clouds: options.clouds ?? {
+      logIn: () => Promise.reject(new UsageError('there is no clouds.yaml', 'Write one.')),
+      known: async () => [],
     },
   };
   const take = (name: 'stdout' | 'stderr'): string => {
@@ -82,5 +110,8 @@ export function createCliTest(options: CliTestOptions = {}): CliTest {
       }),
     interrupt: () => interrupts.forEach((callback) => callback()),
     served,
+    programs,
+    folders,
+    removed,
   };
 }

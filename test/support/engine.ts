@@ -13,16 +13,17 @@ import { DEFAULT_SETTINGS, type Settings } from '../../src/domain/settings.ts';
 import type { Role } from '../../src/domain/model/token.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { hashSecret, Service } from '../../src/engine/service.ts';
-import { createOpenStackProvider } from '../../src/openstack/provider.ts';
+import { createCloud } from '../../src/openstack/cloud.ts';
 import { createSession } from '../../src/openstack/session.ts';
 import type { ServerOptions } from '../../src/server/options.ts';
 import { createServer } from '../../src/server/server.ts';
 import { SimCloud } from '../../src/sim/cloud.ts';
 import { createSimFetch } from '../../src/sim/sim-fetch.ts';
-import { defaultTopology } from '../../src/sim/topology.ts';
+import { defaultTopology, type SimTopology } from '../../src/sim/topology.ts';
 import { REALISTIC_TIMINGS, type SimTimings } from '../../src/sim/world.ts';
 import { openCore } from '../../src/store/sqlite/core.ts';
 import { createDirectStore } from '../../src/store/sqlite/direct.ts';
+import { simProvider } from './sim-provider.ts';
 
 /** Everything at once, so that tests wait for conditions and not for clouds. */
 const INSTANT: SimTimings = {
@@ -38,6 +39,8 @@ const INSTANT: SimTimings = {
 export interface TestServerOptions {
   readonly settings?: Partial<Settings>;
   readonly server?: Partial<ServerOptions>;
+  /** Users of the simulated cloud with their roles, beside its own; the password is the name. */
+  readonly accounts?: SimTopology['accounts'];
 }
 
 export interface TestServer {
@@ -46,6 +49,8 @@ export interface TestServer {
   readonly service: Service;
   readonly controllers: Controllers;
   readonly cloud: SimCloud;
+  /** Any host name leads to the simulated cloud. */
+  readonly simFetch: typeof fetch;
   /** The secret of a new token; `expiresInMs` may be negative. */
   token(role: Role, project: string, expiresInMs?: number, name?: string): Promise<string>;
   close(): Promise<void>;
@@ -60,8 +65,11 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const settings = { ...DEFAULT_SETTINGS, ...options.settings };
   const engine = await Engine.open({ store, clock, prng, ids, settings });
   const projects = [...defaultTopology.projects, { name: 'service', private_cidr: '10.30.0.0/24' }];
-  const cloud = new SimCloud({ topology: { ...defaultTopology, projects }, timings: INSTANT });
+  const { accounts = [] } = options;
+  const topology = { ...defaultTopology, projects, accounts };
+  const cloud = new SimCloud({ topology, timings: INSTANT });
   const domain = { id: 'default' };
+  const simFetch = createSimFetch(cloud, clock, createPrng(2));
   const session = createSession({
     authUrl: 'http://sim.invalid/identity/v3',
     credentials: {
@@ -72,23 +80,20 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     },
     region: null,
     interfaces: ['public'],
-    fetch: createSimFetch(cloud, clock, createPrng(2)),
+    fetch: simFetch,
     clock,
     callTimeoutMs: 5000,
   });
-  const provider = createOpenStackProvider({
+  const provider = simProvider({ deploymentId: () => engine.world.control.deploymentId, session, clock });
+  const knownCloud = createCloud({
     id: asId('sim'),
-    deploymentId: () => engine.world.control.deploymentId,
+    authUrl: 'http://sim.invalid/identity/v3',
     session,
+    fetch: simFetch,
     clock,
-    network: 'private',
-    externalNetwork: 'public',
-    image: 'ubuntu-22.04-cuda',
-    user: 'ubuntu',
-    sshPort: 22,
-    configDrive: false,
-    aliases: { 'tesla-v100': 'V100' },
-    vcpuRatio: 4,
+    isBoundToProject: false,
+    ownership: 'project',
+    placement: 'nova',
   });
   const controllers = startControllers(engine, [provider], { pollIntervalMs: 200 });
   const service = new Service({
@@ -103,8 +108,10 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     ids,
     version: '0.0.0-test',
     openAs: null,
+    clouds: [knownCloud],
     metricsNeedToken: false,
     rateLimit: null,
+    isMachineOf: () => false,
     trustedProxies: [],
     tls: null,
     ...options.server,
@@ -117,6 +124,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     service,
     controllers,
     cloud,
+    simFetch,
     async token(role, project, expiresInMs = HOUR_MS, name = `${role}-${project}`) {
       const secret = `berth_${randomBytes(32).toString('base64url')}`;
       const nowMs = engine.nowMs();

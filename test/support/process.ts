@@ -96,19 +96,23 @@ export class CrashSite {
   }
 }
 
-/** Waits for a condition that another process brings about; says how far it came when it does not. */
+/**
+ * Waits for a condition that another process brings about; says how far it came when it does not. `pauseMs`:
+ * between two looks.
+ */
 export async function eventually(
   what: string,
   limitMs: number,
   condition: () => Promise<boolean> | boolean,
   describe: () => unknown = () => '',
+  pauseMs = 50,
 ): Promise<void> {
   const deadlineMs = performance.now() + limitMs;
   while (!(await condition())) {
     if (performance.now() > deadlineMs) {
       throw new Error(`waited ${limitMs} ms in vain for ${what}: ${JSON.stringify(await describe())}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
 

@@ -82,6 +82,8 @@ export interface RealCloud {
 
 /** Why this machine cannot run the cloud; null: it can. */
 export function whyNoRealCloud(): string | null {
+  const absence = process.env['BERTH_NO_OPENSTACK'];
+  if (absence !== undefined) return `needs packages that cannot be installed here: ${absence}`;
   if (process.platform !== 'linux') return 'needs Linux';
   if (process.getuid?.() !== 0) return 'needs root, for packages, addresses and namespaces';
   if (!/^VERSION_CODENAME=bookworm$/m.test(readFileSync('/etc/os-release', 'utf8'))) {

@@ -15,18 +15,17 @@ import type { Command } from '../../src/domain/command.ts';
 import type { Lease, LeaseStateKind } from '../../src/domain/model/lease.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../../src/domain/settings.ts';
 import { Engine } from '../../src/engine/engine.ts';
-import type { StoredEvent } from '../../src/engine/ports.ts';
+import type { StoredEvent, Provider } from '../../src/engine/ports.ts';
 import type { Outcome } from '../../src/engine/views.ts';
-import { DEFAULT_VCPU_RATIO } from '../../src/openstack/inventory.ts';
-import { createOpenStackProvider, type OpenStackProvider } from '../../src/openstack/provider.ts';
 import { createSession, type OpenStackSession } from '../../src/openstack/session.ts';
 import { SimCloud } from '../../src/sim/cloud.ts';
 import { createSimFetch } from '../../src/sim/sim-fetch.ts';
-import { defaultTopology } from '../../src/sim/topology.ts';
+import { defaultTopology, type SimTopology } from '../../src/sim/topology.ts';
 import { openCore, type SqliteCore } from '../../src/store/sqlite/core.ts';
 import { createDirectStore, type DirectHooks } from '../../src/store/sqlite/direct.ts';
 import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 import { create, T0 } from './worlds.ts';
+import { simProvider } from './sim-provider.ts';
 
 export const CALL_TIMEOUT_MS = 60_000;
 const DEPLOYMENT_ID = 'd0d0d0d0';
@@ -42,7 +41,15 @@ export interface ServiceOptions {
   /** Commits that fail, before or after they are written. */
   readonly storeHooks?: DirectHooks;
   /** Something to count or spoil what the provider answers. */
-  readonly around?: (provider: OpenStackProvider) => OpenStackProvider;
+  readonly around?: (provider: Provider) => Provider;
+  /** What the cloud is made of; the default one where left out. */
+  readonly topology?: Partial<SimTopology>;
+  /** Berth's account, with its project; an administrator where left out. */
+  readonly account?: readonly [user: string, project: string];
+  /** How the provider differs from an ordinary one. */
+  readonly changes?: Parameters<typeof simProvider>[1];
+  /** Told of each request: its method and its URL. */
+  readonly onRequest?: (request: string) => void;
 }
 
 export class SimulatedService {
@@ -56,14 +63,14 @@ export class SimulatedService {
   #engine: Engine | null = null;
   #controllers: Controllers | null = null;
   #session: OpenStackSession | null = null;
-  #provider: OpenStackProvider | null = null;
+  #provider: Provider | null = null;
 
   /** Not open yet: `open` does that. */
   constructor(options: ServiceOptions = {}) {
     this.#options = options;
     const projects = [...defaultTopology.projects, { name: 'service', private_cidr: '10.30.0.0/24' }];
     this.clock = options.after?.clock ?? createVirtualClock(T0);
-    this.cloud = options.after?.cloud ?? new SimCloud({ topology: { ...defaultTopology, projects } });
+    this.cloud = options.after?.cloud ?? new SimCloud({ topology: { ...defaultTopology, projects, ...options.topology } });
     // Another generator than the first service's: the cloud draws its ids from it.
     this.prng = createPrng(options.seed ?? (options.after === undefined ? 1 : 2));
     this.#deploymentId = options.after === undefined ? DEPLOYMENT_ID : 'd1d1d1d1';
@@ -78,7 +85,7 @@ export class SimulatedService {
     return existing(this.#controllers);
   }
 
-  get provider(): OpenStackProvider {
+  get provider(): Provider {
     return existing(this.#provider);
   }
 
@@ -180,35 +187,28 @@ export class SimulatedService {
     return this.engine.store.readEvents(query);
   }
 
-  #openProvider(): OpenStackProvider {
+  #openProvider(): Provider {
+    const [user, project] = this.#options.account ?? ['cyborg', 'service'];
+    const simFetch = createSimFetch(this.cloud, this.clock, this.prng.fork());
     const session = (this.#session = createSession({
       authUrl: 'http://sim.invalid/identity',
       credentials: {
         kind: 'password',
-        user: { name: 'cyborg', domain: { id: 'default' } },
-        password: 'cyborg',
-        scope: { kind: 'project', project: { name: 'service', domain: { id: 'default' } } },
+        user: { name: user, domain: { id: 'default' } },
+        password: user,
+        scope: { kind: 'project', project: { name: project, domain: { id: 'default' } } },
       },
       region: null,
       interfaces: ['public'],
-      fetch: createSimFetch(this.cloud, this.clock, this.prng.fork()),
+      fetch: (url, init) => {
+        this.#options.onRequest?.(`${init.method} ${url}`);
+        return simFetch(url, init);
+      },
       clock: this.clock,
       callTimeoutMs: CALL_TIMEOUT_MS,
     }));
-    return createOpenStackProvider({
-      id: asId('sim'),
-      deploymentId: () => this.#deploymentId,
-      session,
-      clock: this.clock,
-      network: 'private',
-      externalNetwork: 'public',
-      image: 'ubuntu-22.04-cuda',
-      user: 'ubuntu',
-      sshPort: 22,
-      configDrive: false,
-      aliases: { 'tesla-v100': 'V100' },
-      vcpuRatio: DEFAULT_VCPU_RATIO,
-    });
+    const world = { deploymentId: () => this.#deploymentId, session, clock: this.clock };
+    return simProvider(world, this.#options.changes);
   }
 }
 

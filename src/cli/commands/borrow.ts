@@ -101,6 +101,7 @@ async function announce(context: CliContext, lease: LeaseJson): Promise<ExitCode
   context.note(
     `Ready after ${took}: ${leaseName(lease)}${lease.host === null ? '' : ` on ${lease.host}`}${ends}.`,
   );
+  context.note(`Log in with: berth ssh ${shortId(lease.id)}`);
   context.note(`Give it back with: berth return ${shortId(lease.id)}`);
   context.io.stdout.write(`${lease.connection.ssh}\n`);
   return EXIT.ok;

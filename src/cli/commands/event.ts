@@ -105,8 +105,10 @@ function subject({ entity, id }: EventJson): string {
   return entity === 'lease' ? `lease ${shortId(id)}` : `${entity} ${id}`;
 }
 
-function changeText({ before, after }: EventJson): string {
+function changeText({ before, after, data }: EventJson): string {
   if (before === null && after === null) return '-';
+  const { progress } = data;
+  if (before === after && typeof progress === 'string') return `${after}: ${progress}`;
   return before === after ? `${after}` : `${before ?? 'new'} → ${after ?? 'gone'}`;
 }
 

@@ -8,6 +8,7 @@ import {
   idCell,
   memoryCell,
   numberCell,
+  shownAs,
   textCell,
   timeCell,
   type Cell,
@@ -17,7 +18,8 @@ import { listOptions, printList, printShow, showOptions, type Column } from '../
 export const flavorList = defineCommand({
   path: ['flavor', 'list'],
   summary: 'List GPU flavors and how many of each are free',
-  description: 'Available: how many fit right now. Next Free: when the next one is expected, where none is.',
+  description:
+    'Available: how many fit right now (?: not known, see Note). Next Free: when the next one is expected, where none is.',
   examples: ['berth flavor list', 'berth flavor list -f value -c Name -c Available'],
   args: {},
   options: listOptions,
@@ -54,6 +56,8 @@ export const flavorShow = defineCommand({
       ['scratch_gib', diskCell(flavor.scratch_gib)],
       ['total', numberCell(flavor.total)],
       ['available', available(flavor)],
+      ['observed_at', timeCell(flavor.observed_at, context.nowMs)],
+      ['note', textCell(flavor.note, 'warn')],
       ['next_free_at', timeCell(flavor.next_free_at, context.nowMs)],
       ['disabled', booleanCell(flavor.disabled)],
       ['misconfigured', textCell(flavor.misconfigured, 'bad')],
@@ -79,9 +83,10 @@ function columns(nowMs: number): readonly Column<FlavorJson>[] {
 }
 
 function available(flavor: FlavorJson): Cell {
+  if (flavor.available === null) return shownAs(null, '?', 'warn');
   return numberCell(flavor.available, flavor.available > 0 ? 'good' : null);
 }
 
-function note({ disabled, misconfigured }: FlavorJson): string | null {
-  return misconfigured ?? (disabled ? 'disabled' : null);
+function note(flavor: FlavorJson): string | null {
+  return flavor.misconfigured ?? (flavor.disabled ? 'disabled' : flavor.note);
 }

@@ -27,7 +27,7 @@ export function leaseColumns(nowMs: number): readonly Column<LeaseJson>[] {
     { name: 'Starts', cell: (lease) => timeCell(lease.starts_at ?? lease.forecast_at, nowMs), sparse: true },
     { name: 'Ends', cell: (lease) => timeCell(lease.expires_at, nowMs), sparse: true },
     { name: 'At End', cell: (lease) => textCell(lease.at_end), long: true },
-    { name: 'Project', cell: (lease) => textCell(lease.project_id), long: true },
+    { name: 'Project', cell: projectCell, long: true },
     { name: 'Owner', cell: (lease) => textCell(lease.owner_id), long: true },
     { name: 'Created', cell: (lease) => timeCell(lease.created_at, nowMs), long: true },
     { name: 'Ended', cell: (lease) => timeCell(lease.ended_at, nowMs), sparse: true },
@@ -64,12 +64,14 @@ function leaseFields(lease: LeaseJson, nowMs: number): readonly Field[] {
     ['wait_reasons', shownAs(lease.wait_reasons, waitText(lease.wait_reasons))],
     ['wait_until', timeCell(lease.wait_until, nowMs)],
     ['progress', textCell(lease.progress)],
+    ['obstacle', textCell(lease.obstacle, 'warn')],
     ['connection', connectionCell(lease)],
     ['unreachable_since', timeCell(lease.unreachable_since, nowMs)],
     ['setbacks', setbacksCell(lease)],
     ['created_at', timeCell(lease.created_at, nowMs)],
     ['gpu_seconds', secondsCell(lease.gpu_seconds)],
     ['project_id', textCell(lease.project_id)],
+    ['project_name', textCell(lease.project_name)],
     ['owner_id', textCell(lease.owner_id)],
     ['reservation_id', textCell(lease.reservation_id)],
     ['generation', numberCell(lease.generation)],
@@ -80,6 +82,11 @@ function leaseFields(lease: LeaseJson, nowMs: number): readonly Field[] {
 function nameCell({ id, name }: LeaseJson): Cell {
   const cell = textCell(name);
   return name.endsWith(shortId(id)) ? { ...cell, short: '-' } : cell;
+}
+
+/** The name alone: people know no project by its id. */
+function projectCell({ project_id: id, project_name: name }: LeaseJson): Cell {
+  return shownAs(id, name ?? id);
 }
 
 function connectionCell({ connection }: LeaseJson): Cell {

@@ -4,6 +4,7 @@ import type { CliContext } from '../context.ts';
 import { EXIT, UsageError } from '../failure.ts';
 import { countsText } from '../format/cell.ts';
 import { leaseName, nowText } from '../lease-text.ts';
+import { forgetHostKeys } from '../host-keys.ts';
 import { startProgress } from '../progress.ts';
 import { argumentsOf, flag } from '../specs.ts';
 import { watchLease } from '../watch-lease.ts';
@@ -70,5 +71,6 @@ async function waitUntilGone(context: CliContext, lease: LeaseJson, signal: Abor
   } finally {
     progress.stop();
   }
+  await forgetHostKeys(context.io, ended.id);
   context.note(`${name} is ${ended.end_reason === 'cancelled' ? 'cancelled' : 'given back'}; ${freed}.`);
 }

@@ -25,7 +25,7 @@ export const status = defineCommand({
       ['providers', providersCell(state, nowMs)],
       ['clock_doubt', doubt === null ? textCell(null) : doubtCell(doubt)],
       ['planned_steps', plannedCell(state)],
-      ['actor', shownAs({ ...actor }, `${actor.user_id}, ${actor.role} of project ${actor.project_id}`)],
+      ['actor', shownAs({ ...actor }, `${actor.user_name}, ${actor.role} of project ${actor.project_name}`)],
       [
         'open',
         shownAs(
@@ -112,6 +112,14 @@ function leasesCell(counts: StatusJson['lease_counts']): Cell {
   );
 }
 
+function accountLines({ account }: StatusJson['providers'][number]): readonly string[] {
+  if (account === null) return [];
+  const { rights, missing, ownership, placement } = account;
+  const seen = rights === 'full' ? 'full rights' : `member rights, not ${missing.join(', ')}`;
+  const where = account.project_name === null ? '' : ` in project ${account.project_name}`;
+  return [`  as ${account.user_name}${where}: ${seen}; ownership ${ownership}; placement ${placement}`];
+}
+
 function providersCell({ providers }: StatusJson, nowMs: number): Cell {
   const lines = providers.flatMap((provider) => {
     const seen =
@@ -123,6 +131,7 @@ function providersCell({ providers }: StatusJson, nowMs: number): Cell {
       : `unreachable, ${seen}${provider.error === null ? '' : `: ${provider.error}`}`;
     return [
       `${provider.id} (${provider.kind}): ${state}`,
+      ...accountLines(provider),
       ...provider.warnings.map((warning) => `  warning: ${warning}`),
     ];
   });

@@ -1,5 +1,5 @@
 /** Switches and records that only administrators (and Berth itself) change. */
-import type { TokenId } from '../../base/ids.ts';
+import type { ProjectId, TokenId } from '../../base/ids.ts';
 import type { UserCommand } from '../command.ts';
 import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
@@ -68,6 +68,18 @@ export function setProject(
   draft.put({ entity: 'project', id: project.id, after: project });
   draft.tell(known === undefined ? 'project.created' : 'project.changed', 'project', project.id, null, quota);
   schedule(draft);
+  return DONE;
+}
+
+/** Its cloud decides what it is called; its quotas are Berth's. */
+export function seeProject(draft: Draft, projectId: ProjectId, name: string): Handled {
+  const known = draft.world.projects.get(projectId);
+  if (known?.name === name) return DONE;
+  const project = { quota: { gpus: null, leases: null }, servedSeq: 0, ...known, id: projectId, name };
+  draft.put({ entity: 'project', id: projectId, after: project });
+  draft.tell(known === undefined ? 'project.created' : 'project.renamed', 'project', projectId, null, {
+    name,
+  });
   return DONE;
 }
 

@@ -23,9 +23,16 @@ interface Parts {
 
 /** Starts that are tried when looking for the nearest feasible window. */
 const ALTERNATIVES_MAX = 256;
-/** … and fewer in a large cloud: looks at a host take microseconds, and everybody waits for a decision. */
-const HOST_LOOKS_MAX = 20_000;
+/**
+ * … and fewer in a large or a much booked cloud: everybody waits for a decision, and a look at a host
+ * compares its claims with each other, at some nanoseconds for each pair.
+ */
+const CLAIM_PAIRS_MAX = 2_000_000;
+/** What a look at an empty host costs, in the same measure. */
+const CLAIM_PAIRS_PER_LOOK = 100;
 const ALTERNATIVES_MIN = 4;
+/** Planned windows on one host: as many as a look at it may compare in a fraction of a millisecond. */
+const WINDOWS_PER_HOST_MAX = 256;
 
 export function bookWindow(
   draft: Draft,
@@ -52,12 +59,17 @@ export function bookWindow(
   const { startMs: nearest, tried } = nearestStart(draft, command, window.fromMs, parts, promisedBefore);
   const what = `${command.leaseIds.length} × ${parts.flavor.name}`;
   if (nearest === null) {
+    const full = [...candidateRows(draft.world, parts.demand)].filter(
+      (row) => row.plannedCount + command.leaseIds.length > WINDOWS_PER_HOST_MAX,
+    ).length;
+    const limit =
+      full === 0 ? '' : ` ${full} hosts would have more than ${WINDOWS_PER_HOST_MAX} planned windows each.`;
     return refuse(
       'window_infeasible',
-      `${what} are not free from ${formatTime(window.fromMs)} on, nor at any of the next ${tried} times when something ends.`,
+      `${what} are not free from ${formatTime(window.fromMs)} on, nor at any of the next ${tried} times when something ends.${limit}`,
       'Ask for a later start, for fewer, for a smaller flavor, or for a shorter time.',
       'from',
-      { nearest_from: null, tried },
+      { nearest_from: null, tried, hosts_fully_booked: full },
     );
   }
   return refuse(
@@ -114,7 +126,8 @@ function tryBook(draft: Draft, command: CreateCommand, fromMs: number, parts: Pa
   const rows = candidateRows(world, parts.demand)[Symbol.iterator]();
   let row = rows.next().value ?? null;
   for (const leaseId of command.leaseIds) {
-    while (row !== null && !fitsWindow(row, parts.demand, window, nowMs)) row = rows.next().value ?? null;
+    while (row !== null && (isFullyBooked(row) || !fitsWindow(row, parts.demand, window, nowMs)))
+      row = rows.next().value ?? null;
     if (row === null) {
       draft.rollbackTo(mark);
       return false;
@@ -128,6 +141,10 @@ function tryBook(draft: Draft, command: CreateCommand, fromMs: number, parts: Pa
     });
   }
   return true;
+}
+
+function isFullyBooked({ plannedCount }: HostRow): boolean {
+  return plannedCount >= WINDOWS_PER_HOST_MAX;
 }
 
 function* candidateRows(world: World, demand: Demand): Iterable<HostRow> {
@@ -162,11 +179,13 @@ function nearestStart(
   // Whole seconds, rounded up: the time is printed without fractions and must still be feasible when typed
   // in.
   const starts = [...ends].map((endMs) => Math.ceil(endMs / 1000) * 1000).toSorted((a, b) => a - b);
-  const hosts = Math.max(1, draft.world.pools.get(parts.demand.providerId)?.rows.length ?? 0);
+  let pairs = 1;
+  for (const row of draft.world.pools.get(parts.demand.providerId)?.rows ?? [])
+    pairs += CLAIM_PAIRS_PER_LOOK + (row?.claims.size ?? 0) ** 2;
   const tries = Math.min(
     starts.length,
     ALTERNATIVES_MAX,
-    Math.max(ALTERNATIVES_MIN, Math.floor(HOST_LOOKS_MAX / hosts)),
+    Math.max(ALTERNATIVES_MIN, Math.floor(CLAIM_PAIRS_MAX / pairs)),
   );
   for (const startMs of starts.slice(0, tries)) {
     const mark = draft.mark();

@@ -2,14 +2,14 @@
  * What an owner does with a lease: give it back, shelve it, fetch it from the shelf; and adoption by an
  * administrator.
  */
-import type { LeaseId } from '../../base/ids.ts';
+import { asId, type LeaseId } from '../../base/ids.ts';
 import { formatDuration, formatTime } from '../../base/units.ts';
 import type { UserCommand } from '../command.ts';
 import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
 import type { Claim } from '../model/claim.ts';
 import type { Flavor } from '../model/flavor.ts';
-import type { Lease } from '../model/lease.ts';
+import type { Intent, Lease } from '../model/lease.ts';
 import { fits, totalDevices } from '../scheduler/free.ts';
 import { pickDevices, type HostRow } from '../scheduler/host-row.ts';
 import { schedule, scheduleNewcomer } from '../scheduler/pass.ts';
@@ -135,7 +135,19 @@ export function adoptLease(draft: Draft, command: AdoptCommand): Handled {
     length: formatDuration(command.durationMs),
     gpus: totalDevices(demand.devices),
   });
+  putOnRecord(draft, lease.id);
   return { kind: 'reply', reply: { kind: 'leases', leaseIds: [lease.id] } };
+}
+
+/**
+ * An adoption stands for the intent that the lost records had: without one on record, what carries the mark
+ * of this lease and was not named (its port, its floating IP) could not be taken away at its end.
+ */
+function putOnRecord(draft: Draft, leaseId: LeaseId): void {
+  const id = asId<'intent'>(`adopt:${leaseId}`);
+  const intent: Intent = { id, leaseId, step: 'adopt', openedAtMs: draft.nowMs, timeoutMs: 0 };
+  draft.put({ entity: 'intent', id, after: intent });
+  draft.put({ entity: 'intent', id, after: null });
 }
 
 /** The flavor and the host of a machine that is to be adopted, or why it cannot be. */

@@ -21,10 +21,17 @@ export function leaseRefs(draft: Draft, leaseId: LeaseId, refs: Partial<Provider
 }
 
 export function leaseProgress(draft: Draft, command: Reported<'lease.progress'>): Handled {
-  const { progress } = command;
-  return tookPlace(
-    draft.lease(command.leaseId, { type: 'progress', progress }, 'lease.progressed', null, { progress }),
-  );
+  const { progress, obstacle } = command;
+  const event = { type: 'progress', progress, obstacle } as const;
+  return tookPlace(draft.lease(command.leaseId, event, 'lease.progressed', obstacle, { progress }));
+}
+
+/** Refused as `stale` where nothing is starting: who calls then is not waited for. */
+export function leaseCalledHome(draft: Draft, leaseId: LeaseId): Handled {
+  const lease = draft.world.leases.get(leaseId);
+  if (lease?.state.kind !== 'starting') return stale();
+  draft.lease(leaseId, { type: 'calledHome' }, 'lease.called_home');
+  return DONE;
 }
 
 export function leaseReady(draft: Draft, command: Reported<'lease.ready'>): Handled {

@@ -82,11 +82,13 @@ function leaseDue(draft: Draft, lease: Lease): boolean {
       return draft.lease(lease.id, { type: 'forgive', beforeMs: nowMs - world.settings.avoidHostMs }, null);
     }
     case 'starting': {
+      // It was due for something else, and something handled before it in this tick has let it start.
+      if (state.deadlineMs > nowMs) return false;
       if (world.control.freeze !== null || world.control.mode.kind === 'observe') return false;
       const waited = formatDuration(world.settings.startTimeoutMs);
       startFailed(draft, lease, {
         code: 'start_timed_out',
-        message: `it was not ready after ${waited}`,
+        message: `it was not ready after ${waited}${state.obstacle === null ? '' : `: ${state.obstacle}`}`,
         next: 'other_host',
       });
       return true;

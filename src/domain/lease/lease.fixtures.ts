@@ -53,6 +53,8 @@ const STATES: { readonly [K in LeaseStateKind]: StateOf<K> } = {
     deadlineMs: BEGAN_MS + HOUR_MS,
     comeback: false,
     progress: 'waiting',
+    obstacle: null,
+    calledHome: false,
   },
   active: {
     kind: 'active',
@@ -129,7 +131,8 @@ export const EVENTS: { readonly [T in LeaseEventType]: Extract<LeaseEvent, { rea
   promise: { type: 'promise', promise: { hostId: asId('h2'), startMs: NOW_MS + HOUR_MS } },
   windowBegins: { type: 'windowBegins', queueSeq: 9, waitUntilMs: null },
   waitedOut: { type: 'waitedOut' },
-  progress: { type: 'progress', progress: 'building' },
+  progress: { type: 'progress', progress: 'building', obstacle: null },
+  calledHome: { type: 'calledHome' },
   ready: {
     type: 'ready',
     connection: { host: '192.0.2.8', port: 22, user: 'ubuntu' },

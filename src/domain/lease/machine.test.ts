@@ -27,8 +27,8 @@ function after(lease: Lease, event: LeaseEvent): Lease {
   return next;
 }
 
-test('the table has a cell for each of 8 states and 22 events', () => {
-  expect([STATE_KINDS.length, events.length]).toEqual([8, 22]);
+test('the table has a cell for each of 8 states and 23 events', () => {
+  expect([STATE_KINDS.length, events.length]).toEqual([8, 23]);
 });
 
 describe.each(STATE_KINDS)('%s', (kind) => {
@@ -162,6 +162,18 @@ describe('the start', () => {
   test('the same progress twice is no event', () => {
     const next = after(leaseIn('starting'), EVENTS.progress);
     expect(step(next, EVENTS.progress, NOW_MS)).toBeNull();
+    expect(after(next, { ...EVENTS.progress, obstacle: 'no route to it' }).state).toMatchObject({
+      progress: 'building',
+      obstacle: 'no route to it',
+    });
+  });
+
+  test('the machine calls once, and the next start waits for a call of its own', () => {
+    const called = after(leaseIn('starting'), EVENTS.calledHome);
+    expect(called.state).toMatchObject({ calledHome: true });
+    expect(step(called, EVENTS.calledHome, NOW_MS)).toBeNull();
+    const again = [EVENTS.retryElsewhere, EVENTS.gone, EVENTS.grant].reduce(after, called);
+    expect(again.state).toMatchObject({ kind: 'starting', calledHome: false, obstacle: null });
   });
 });
 

@@ -28,7 +28,9 @@ export type LeaseEvent =
   /** A reserved window has begun: it takes its place in the queue, from where it is granted first. */
   | { readonly type: 'windowBegins'; readonly queueSeq: number; readonly waitUntilMs: number | null }
   | { readonly type: 'waitedOut' }
-  | { readonly type: 'progress'; readonly progress: StartProgress }
+  | { readonly type: 'progress'; readonly progress: StartProgress; readonly obstacle: string | null }
+  /** The machine says by itself that it is up. */
+  | { readonly type: 'calledHome' }
   | { readonly type: 'ready'; readonly connection: Connection; readonly endEstimateMs: number }
   /** This try is over: take away what it left, then queue again. */
   | { readonly type: 'retryElsewhere' }
@@ -150,6 +152,8 @@ function fromQueued(
         deadlineMs: event.deadlineMs,
         comeback: state.comeback,
         progress: 'waiting',
+        obstacle: null,
+        calledHome: false,
       };
     case 'promise':
       return { ...state, promise: event.promise };
@@ -171,7 +175,10 @@ function fromQueued(
 function fromStarting(state: StateOf<'starting'>, event: LeaseEvent, nowMs: number): LeaseState | null {
   switch (event.type) {
     case 'progress':
-      return state.progress === event.progress ? null : { ...state, progress: event.progress };
+      if (state.progress === event.progress && state.obstacle === event.obstacle) return null;
+      return { ...state, progress: event.progress, obstacle: event.obstacle };
+    case 'calledHome':
+      return state.calledHome ? null : { ...state, calledHome: true };
     case 'ready':
       // The lease's time is counted from here; `enter` knows how long it is.
       return {

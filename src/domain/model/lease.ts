@@ -125,6 +125,10 @@ export type LeaseState =
       readonly deadlineMs: number;
       readonly comeback: boolean;
       readonly progress: StartProgress;
+      /** Why the borrower cannot get in yet, as the last look showed; null: nobody has looked yet. */
+      readonly obstacle: string | null;
+      /** The machine has told by itself that it is up. */
+      readonly calledHome: boolean;
     }
   | {
       readonly kind: 'active';

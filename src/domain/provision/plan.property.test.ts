@@ -92,6 +92,8 @@ function follow(from: Start): { verdict: Plan; steps: string[]; cloud: Cloud; ma
       wantsFloatingIp,
       openIntent,
       unshelveSentAtMs,
+      overridesLocks: true,
+      shelveIsFailing: false,
     });
     if (verdict.kind !== 'step' && verdict.kind !== 'wait') break;
     if (verdict.kind === 'step') {
@@ -157,6 +159,8 @@ function newServer(id: string, status: ServerSeen['status'], task: string | null
   return {
     id,
     name: 'train',
+    projectId: null,
+    userId: null,
     status,
     taskState: task,
     hostId: null,
@@ -218,6 +222,12 @@ function perform(cloud: Cloud, step: Step): void {
       break;
     case 'unshelve':
       update(cloud, step.id, { taskState: 'unshelving' });
+      break;
+    case 'lock':
+      update(cloud, step.id, { locked: true });
+      break;
+    case 'unlock':
+      update(cloud, step.id, { locked: false });
       break;
     case 'snapshot':
       break;

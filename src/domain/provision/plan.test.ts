@@ -73,7 +73,7 @@ const TABLE: Readonly<Record<Situation, Readonly<Record<ServerStatus | 'NONE', R
     ACTIVE: same('shelve'),
     SHUTOFF: same('shelve'),
     SHELVED: same('wait'),
-    SHELVED_OFFLOADED: same('done'),
+    SHELVED_OFFLOADED: same('lock'),
     ERROR: same('failed server_error'),
     OTHER: same('shelve'),
   },
@@ -201,6 +201,21 @@ describe('plan', () => {
     expect(label(planFor('shelving', offloading, { nowMs: SHELVE_OFFLOAD_AFTER_MS }))).toBe('wait');
   });
 
+  test('locks what lies on the shelf, and unlocks it before it is brought back', () => {
+    const locked = seen([serverSeen('s1', 'SHELVED_OFFLOADED', { locked: true })]);
+    expect(label(planFor('shelving', locked))).toBe('done');
+    expect(label(planFor('comeback', locked))).toBe('unlock');
+  });
+
+  test('locks a server that cannot be shelved, where the lock does not keep us from trying on', () => {
+    const stuck = seen([serverSeen('s1', 'ACTIVE')]);
+    const failing = { shelveIsFailing: true };
+    expect(label(planFor('shelving', stuck, failing))).toBe('lock');
+    expect(label(planFor('shelving', stuck, { ...failing, overridesLocks: false }))).toBe('shelve');
+    const locked = seen([serverSeen('s1', 'ACTIVE', { locked: true })]);
+    expect(label(planFor('shelving', locked, failing))).toBe('shelve');
+  });
+
   test('waits for a server that is being deleted before it takes the port away', () => {
     expect(label(planFor('ending', seen([serverSeen('s1', 'ACTIVE', { taskState: 'deleting' })])))).toBe(
       'wait',
@@ -231,6 +246,8 @@ function planFor(situation: Situation, sighting: Sighting, more: Partial<PlanInp
     wantsFloatingIp: true,
     openIntent: null,
     unshelveSentAtMs: null,
+    overridesLocks: true,
+    shelveIsFailing: false,
     ...more,
   });
 }

@@ -32,6 +32,10 @@ export interface PlanInput {
   readonly openIntent: Pick<Intent, 'step' | 'openedAtMs' | 'timeoutMs'> | null;
   /** When the present start's unshelve was answered; null: not yet (then the lease's progress tells). */
   readonly unshelveSentAtMs: number | null;
+  /** Nova lets us act on servers that we locked (`os_compute_api:os-lock-server:unlock:unlock_override`). */
+  readonly overridesLocks: boolean;
+  /** Shelving has failed so often that somebody has to look. */
+  readonly shelveIsFailing: boolean;
 }
 
 export type Plan =
@@ -75,7 +79,7 @@ function planServer(input: PlanInput): Plan {
     case 'shelved':
       return planShelved(input);
     case 'gone':
-      return planGone(input.sighting);
+      return planGone(input);
     default:
       return unreachable(input.goal);
   }
@@ -151,6 +155,7 @@ function planAddress({ sighting, wantsFloatingIp }: PlanInput, comeback: boolean
 function planUnshelve({ lease, unshelveSentAtMs }: PlanInput, server: ServerSeen): Plan {
   if (server.taskState !== null) return wait('building', `Nova is at ${server.taskState}`);
   const sent = unshelveSentAtMs !== null || hasProgressed(lease);
+  if (!sent && server.locked) return step({ kind: 'unlock', id: server.id }, 'its turn has come');
   if (!sent) return step({ kind: 'unshelve', id: server.id }, 'the disk is kept and a host is claimed');
   // Nova answers 202 and sets task_state before the reply; without a host it silently goes back to null.
   return failed('unshelve_refused', 'the cloud found no host to bring the server back to', 'other_host');
@@ -183,11 +188,15 @@ function watchActive(sighting: Sighting): Plan {
 
 // ---------------------------------------------------------------- goal: shelved
 
-function planShelved({ sighting, lease, nowMs }: PlanInput): Plan {
+function planShelved(input: PlanInput): Plan {
+  const { sighting, lease, nowMs } = input;
   const settle = settleDuplicates(sighting);
   if (settle !== null) return settle;
   const keeper = keeperOf(sighting);
   if (keeper === null) return lost('the server was deleted by somebody else');
+  if (input.shelveIsFailing && input.overridesLocks && !keeper.locked) {
+    return step(lockOf(lease, keeper), 'it cannot be shelved, and its time is over');
+  }
   if (keeper.status === 'ERROR') {
     const why = `a server in ERROR cannot be shelved (${keeper.fault ?? 'Nova gives no reason'})`;
     return failed('server_error', why, 'final');
@@ -195,7 +204,8 @@ function planShelved({ sighting, lease, nowMs }: PlanInput): Plan {
   if (keeper.taskState !== null) return wait(null, `Nova is at ${keeper.taskState}`);
   switch (keeper.status) {
     case 'SHELVED_OFFLOADED':
-      return { kind: 'done' };
+      if (keeper.locked) return { kind: 'done' };
+      return step(lockOf(lease, keeper), 'it comes back through the queue, not past it');
     case 'SHELVED':
       if (lease.state.kind === 'shelving' && nowMs - lease.state.sinceMs < SHELVE_OFFLOAD_AFTER_MS) {
         return wait(null, 'shelved, but its host still holds the device');
@@ -214,14 +224,21 @@ function planShelved({ sighting, lease, nowMs }: PlanInput): Plan {
   }
 }
 
+function lockOf(lease: Lease, { id }: ServerSeen): Step {
+  return { kind: 'lock', id, reason: `its lease is over; 'berth lease unshelve ${lease.id}' brings it back` };
+}
+
 // ---------------------------------------------------------------- goal: gone
 
 /** From the outside in: deleting a server first would leave a floating IP that nobody finds by its port. */
-function planGone({ floatingIp, servers, port }: Sighting): Plan {
+function planGone({ sighting, overridesLocks }: PlanInput): Plan {
+  const { floatingIp, servers, port } = sighting;
   if (floatingIp !== null)
     return step({ kind: 'deleteFloatingIp', id: floatingIp.id }, 'it does not go with the server');
   const left = servers.filter(exists);
   const next = left.find((server) => !isBeingDeleted(server));
+  if (next?.locked === true && !overridesLocks)
+    return step({ kind: 'unlock', id: next.id }, 'Nova deletes nothing that is locked');
   if (next !== undefined)
     return step({ kind: 'deleteServer', id: next.id }, 'nothing of the lease is to be left');
   if (left.length > 0) return wait(null, 'Nova is deleting the server');

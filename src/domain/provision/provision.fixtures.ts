@@ -26,6 +26,8 @@ export const STATES = {
     deadlineMs: 900_000,
     comeback: false,
     progress: 'waiting',
+    obstacle: null,
+    calledHome: false,
   },
   comeback: {
     kind: 'starting',
@@ -36,6 +38,8 @@ export const STATES = {
     deadlineMs: 900_000,
     comeback: true,
     progress: 'waiting',
+    obstacle: null,
+    calledHome: false,
   },
   active: {
     kind: 'active',
@@ -91,6 +95,8 @@ export function serverSeen(id: string, status: ServerStatus, more: Partial<Serve
   return {
     id,
     name: 'train',
+    projectId: 'ml',
+    userId: 'ada',
     status,
     taskState: null,
     hostId: null,

@@ -28,6 +28,9 @@ export type ServerStatus = (typeof SERVER_STATUSES)[number];
 export interface ServerSeen {
   readonly id: string;
   readonly name: string;
+  /** Whose it is, by the cloud's ids; null: it does not tell. */
+  readonly projectId: string | null;
+  readonly userId: string | null;
   readonly status: ServerStatus;
   /** What Nova is doing with it right now; null: nothing. */
   readonly taskState: string | null;
@@ -77,9 +80,15 @@ export type Step =
   | { readonly kind: 'shelve'; readonly id: string }
   | { readonly kind: 'shelveOffload'; readonly id: string }
   | { readonly kind: 'unshelve'; readonly id: string }
+  /** So that its owner does not bring it back past the queue. */
+  | { readonly kind: 'lock'; readonly id: string; readonly reason: string }
+  | { readonly kind: 'unlock'; readonly id: string }
   | { readonly kind: 'snapshot'; readonly id: string; readonly name: string };
 
 export type StepKind = Step['kind'];
+
+/** Of a lease for which nothing was ever announced: there is nothing to look for. */
+export const NOTHING_SEEN: Sighting = { port: null, servers: [], floatingIp: null, dateMs: null };
 
 /** Where a lease is to be brought. */
 export type Goal = 'running' | 'shelved' | 'gone';

@@ -2,16 +2,23 @@ import { z } from 'zod';
 import { ProviderError } from '../../engine/ports.ts';
 import { authBody, type Credentials } from '../credentials.ts';
 import { catalogSchema, type Catalog } from '../catalog.ts';
-import { failureOf } from '../failure.ts';
 import type { Http, HttpRequest } from '../http.ts';
+import { refusalOf } from './refusals.ts';
 
-export interface IssuedToken {
-  readonly secret: string;
-  readonly catalog: Catalog;
+/** Whom a token belongs to, and for what. */
+export interface TokenIdentity {
+  readonly userId: string;
+  readonly userName: string;
   /** null: not scoped to a project. */
   readonly projectId: string | null;
-  readonly userId: string;
+  readonly projectName: string | null;
+  /** Names, as Keystone has them. */
   readonly roles: readonly string[];
+}
+
+export interface IssuedToken extends TokenIdentity {
+  readonly secret: string;
+  readonly catalog: Catalog;
   /** How long it is valid from now on, ms, by Keystone's own clock where it tells. */
   readonly validForMs: number;
   readonly dateMs: number | null;
@@ -21,8 +28,8 @@ const replySchema = z.object({
   token: z.object({
     expires_at: z.string(),
     issued_at: z.string().optional(),
-    user: z.object({ id: z.string() }),
-    project: z.object({ id: z.string() }).optional(),
+    user: z.object({ id: z.string(), name: z.string().optional() }),
+    project: z.object({ id: z.string(), name: z.string().optional() }).optional(),
     roles: z.array(z.object({ name: z.string() })).default([]),
     catalog: catalogSchema.default([]),
   }),
@@ -47,11 +54,12 @@ export async function issueToken(
     name: 'identity POST /auth/tokens',
   };
   const reply = await http.exchange(request);
-  if (reply.status !== 201) throw failureOf(request, reply);
+  if (reply.status !== 201) throw refusalOf(request, reply, credentials);
   const secret = reply.headers.get('x-subject-token');
   const parsed = replySchema.safeParse(parseJson(reply.text));
   if (secret === null || !parsed.success) {
-    throw new ProviderError('unavailable', 'none', `${request.name}: the reply is not a token`, {
+    const text = `${request.name}: the reply is not a token: does ${authUrl} lead to a Keystone?`;
+    throw new ProviderError('unavailable', 'none', text, {
       cause: parsed.error,
     });
   }
@@ -60,8 +68,10 @@ export async function issueToken(
   return {
     secret,
     catalog: token.catalog,
-    projectId: token.project?.id ?? null,
     userId: token.user.id,
+    userName: token.user.name ?? token.user.id,
+    projectId: token.project?.id ?? null,
+    projectName: token.project?.name ?? null,
     roles: token.roles.map(({ name }) => name),
     validForMs: Math.max(0, Date.parse(token.expires_at) - nowMs) || 0,
     dateMs: reply.dateMs,

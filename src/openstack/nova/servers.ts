@@ -18,6 +18,8 @@ interface EmbeddedFlavor {
 export interface Server {
   readonly id: string;
   readonly name: string;
+  readonly projectId: string | null;
+  readonly userId: string | null;
   /** Nova's word: BUILD, ACTIVE, SHELVED_OFFLOADED, UNKNOWN (its cell is down) … */
   readonly status: string;
   readonly taskState: string | null;
@@ -59,6 +61,8 @@ export const serverSchema = z
   .object({
     id: z.string(),
     name: z.string().default(''),
+    tenant_id: z.string().nullish(),
+    user_id: z.string().nullish(),
     status: z.string(),
     'OS-EXT-STS:task_state': z.string().nullish(),
     'OS-EXT-SRV-ATTR:host': z.string().nullish(),
@@ -73,6 +77,8 @@ export const serverSchema = z
   .transform((server): Server => ({
     id: server.id,
     name: server.name,
+    projectId: server.tenant_id ?? null,
+    userId: server.user_id ?? null,
     status: server.status,
     taskState: server['OS-EXT-STS:task_state'] ?? null,
     host: server['OS-EXT-SRV-ATTR:host'] || null,
@@ -96,23 +102,42 @@ export interface NewServer {
   /** Plain text; encoded here. */
   readonly userData: string | null;
   readonly configDrive: boolean;
+  /** Service host that has to take it, which needs the admin role; null: Nova picks one. */
+  readonly host: string | null;
 }
 
 /**
- * `GET /servers/detail?all_tenants=1` (2.87), expects 200 a page. Needs the admin role for other projects'
- * servers and their hosts. Unreadable ones are reported and left out. Source: nova 26.2.2,
+ * `GET /servers/detail[?all_tenants=1]` (2.87), expects 200 a page. Needs the admin role for other projects'
+ * servers and for any server's host. Unreadable ones are reported and left out. Source: nova 26.2.2,
  * nova/api/openstack/compute/servers.py `detail`, views/servers.py.
  */
 export function listServers(
   session: OpenStackSession,
   onUnreadable: (id: string, reason: string) => void,
+  allTenants = true,
 ): Promise<readonly Server[]> {
-  return listAll(session, { ...SERVERS, query: { all_tenants: '1' }, onUnreadable });
+  return listAll(session, { ...SERVERS, query: scopeOf(allTenants), onUnreadable });
 }
 
-/** `GET /servers/detail?tags=…` (2.87), expects 200: servers of any project that carry the tag. */
-export function findServersByTag(session: OpenStackSession, tag: string): Promise<readonly Server[]> {
-  return listAll(session, { ...SERVERS, query: { all_tenants: '1', tags: tag } });
+/** `GET /servers/detail?tags=…` (2.87), expects 200: servers that carry the tag, of any project if so asked. */
+export function findServersByTag(
+  session: OpenStackSession,
+  { tag, allTenants }: { readonly tag: string; readonly allTenants: boolean },
+): Promise<readonly Server[]> {
+  return listAll(session, { ...SERVERS, query: { ...scopeOf(allTenants), tags: tag } });
+}
+
+/**
+ * `GET /servers/detail?changes-since=…` (2.87), expects 200: servers whose record was written at that time or
+ * later, deleted ones included. `sinceMs` in the cloud's time. Unreadable ones are left out: whoever waits for
+ * one asks for it by id.
+ */
+export function listChangedServers(
+  session: OpenStackSession,
+  { sinceMs, allTenants }: { readonly sinceMs: number; readonly allTenants: boolean },
+): Promise<readonly Server[]> {
+  const query = { ...scopeOf(allTenants), 'changes-since': new Date(sinceMs).toISOString() };
+  return listAll(session, { ...SERVERS, query, onUnreadable: () => {} });
 }
 
 /** `GET /servers/{id}` (2.87), expects 200; null: 404, it is gone. */
@@ -140,6 +165,7 @@ export async function createServer(session: OpenStackSession, server: NewServer)
       metadata: server.metadata,
       ...(server.userData !== null && { user_data: Buffer.from(server.userData).toString('base64') }),
       ...(server.configDrive && { config_drive: true }),
+      ...(server.host !== null && { host: server.host }),
     },
   };
   const reply = z.object({ server: z.object({ id: z.string() }) });
@@ -162,9 +188,24 @@ export function deleteServer(session: OpenStackSession, id: string): Promise<und
 export function actOnServer(
   session: OpenStackSession,
   id: string,
-  action: 'shelve' | 'shelveOffload' | 'unshelve',
+  action: 'shelve' | 'shelveOffload' | 'unshelve' | 'unlock',
 ): Promise<undefined> {
   return session.send({ ...actionOn(id), body: { [action]: null }, expect: [202], reply: nothing });
+}
+
+/**
+ * `unshelve` to one host (2.91), expects 202; 400 for a host that Nova does not know, 403 without the admin
+ * role. Source: nova 26.2.2, nova/api/openstack/compute/schemas/shelve.py.
+ */
+export function unshelveTo(session: OpenStackSession, id: string, host: string): Promise<undefined> {
+  const body = { unshelve: { host } };
+  return session.send({ ...actionOn(id), microversion: '2.91', body, expect: [202], reply: nothing });
+}
+
+/** `lock` with a reason (2.87), expects 202. A lock of an admin binds everybody but admins. */
+export function lockServer(session: OpenStackSession, id: string, reason: string): Promise<undefined> {
+  const body = { lock: { locked_reason: reason } };
+  return session.send({ ...actionOn(id), body, expect: [202], reply: nothing });
 }
 
 /**
@@ -184,6 +225,10 @@ const SERVERS = {
   microversion: NOVA_MICROVERSION,
   item: serverSchema,
 } as const;
+
+function scopeOf(allTenants: boolean): Readonly<Record<string, string>> {
+  return allTenants ? { all_tenants: '1' } : {};
+}
 
 function actionOn(id: string): Pick<Call<unknown>, 'service' | 'method' | 'path' | 'microversion'> {
   return compute('POST', `/servers/${encodeURIComponent(id)}/action`);

@@ -4,6 +4,8 @@ import type { Control } from '../../domain/model/control.ts';
 import type { Finding } from '../../domain/model/finding.ts';
 import type { Project } from '../../domain/model/project.ts';
 import type { Token } from '../../domain/model/token.ts';
+import type { CloudAccount } from '../../engine/cloud-account.ts';
+import type { CloudCaller } from '../../engine/ports.ts';
 import type { StatusView } from '../../engine/views.ts';
 import type { UserActor } from '../options.ts';
 import { timeOrNull } from './time.ts';
@@ -13,6 +15,8 @@ export interface ServiceFacts {
   readonly version: string;
   readonly ready: boolean;
   readonly open: boolean;
+  /** What a cloud says of the caller; null: nothing. */
+  readonly cloud: CloudCaller | null;
 }
 
 export function statusToJson(view: StatusView, caller: UserActor, facts: ServiceFacts): StatusJson {
@@ -39,9 +43,36 @@ export function statusToJson(view: StatusView, caller: UserActor, facts: Service
       observed_at: timeOrNull(provider.observedAtMs),
       error: provider.error,
       warnings: [...provider.warnings],
+      account: provider.account && accountToJson(provider.account),
     })),
     planned_steps: view.plannedSteps.map(({ leaseId, step, why }) => ({ lease_id: leaseId, step, why })),
-    actor: { user_id: caller.userId, project_id: caller.projectId, role: caller.role },
+    actor: actorToJson(caller, facts.cloud),
+  };
+}
+
+function actorToJson(caller: UserActor, cloud: CloudCaller | null): StatusJson['actor'] {
+  const { userId, projectId, role } = caller;
+  return {
+    user_id: userId,
+    user_name: cloud?.userName ?? userId,
+    project_id: projectId,
+    project_name: cloud?.projectName ?? projectId,
+    role,
+  };
+}
+
+function accountToJson(account: CloudAccount): NonNullable<StatusJson['providers'][number]['account']> {
+  const { rights, ownership, placement } = account;
+  return {
+    user_id: account.userId,
+    user_name: account.userName,
+    project_id: account.projectId,
+    project_name: account.projectName,
+    roles: [...account.roles],
+    rights,
+    missing: [...account.missing],
+    ownership,
+    placement,
   };
 }
 

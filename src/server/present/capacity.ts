@@ -17,6 +17,8 @@ export function flavorToJson(view: FlavorView): FlavorJson {
     gpus: flavor.devices,
     total: view.total,
     available: view.available,
+    observed_at: timeOrNull(view.observedAtMs),
+    note: view.note,
     next_free_at: timeOrNull(view.nextFreeMs),
     disabled: flavor.disabled,
     misconfigured: flavor.misconfigured,
@@ -74,7 +76,8 @@ function flavorGpu(view: FlavorView): OneFlavorGpu['flavor'] {
   return {
     flavor_openstack_id: view.flavor.externalId,
     flavor_name: view.flavor.name,
-    available: view.available,
+    // Only what is known is reported.
+    available: view.available ?? 0,
     total: view.total,
   };
 }

@@ -10,6 +10,7 @@ import type { ServerOptions } from '../options.ts';
 import { projectToJson, tokenToJson } from '../present/admin.ts';
 import { found } from '../problem.ts';
 import { durationMs } from './leases.ts';
+import { projectIdOf } from './projects.ts';
 
 /** Long enough for a term's work, short enough that a forgotten token dies. */
 const TOKEN_DURATION_MS_DEFAULT = 90 * DAY_MS;
@@ -20,10 +21,11 @@ export function accessRoutes(register: Register, options: ServerOptions): void {
   }));
 
   register('putProject', routes.putProject, async ({ session, params, body, submit }) => {
+    const before = found(session.projects()).find(({ id }) => id === params.id);
     await submit({
       type: 'project.set',
       projectId: asId<'project'>(params.id),
-      name: body.name ?? params.id,
+      name: body.name ?? before?.name ?? params.id,
       gpus: body.quota?.gpus ?? null,
       leases: body.quota?.leases ?? null,
     });
@@ -35,13 +37,13 @@ export function accessRoutes(register: Register, options: ServerOptions): void {
     tokens: found(session.tokens()).map(tokenToJson),
   }));
 
-  register('createToken', routes.createToken, async ({ caller, body, nowMs, submit }) => {
+  register('createToken', routes.createToken, async ({ caller, session, body, nowMs, submit }) => {
     const secret = newSecret();
     const token: Token = {
       id: asId<'token'>(options.ids.next()),
       name: body.name,
       secretHash: hash('sha256', secret),
-      projectId: asId<'project'>(body.project_id ?? caller.projectId),
+      projectId: body.project_id ? projectIdOf(session, body.project_id) : caller.projectId,
       role: body.role,
       createdAtMs: nowMs,
       createdBy: actorName(caller),

@@ -9,7 +9,7 @@ import { eventToJson } from '../present/event.ts';
 import { found, Problem } from '../problem.ts';
 
 export function eventRoutes(register: Register, streams: EventStreams, gate: Gate): void {
-  register('listEvents', routes.listEvents, async ({ session, query, request, reply }) => {
+  register('listEvents', routes.listEvents, async ({ session, query, request, reply, admission }) => {
     const leaseId = query.lease === undefined ? null : await leaseIdOf(session, query.lease);
     const filter = { leaseId, type: query.type ?? null };
     if (wantsStream(request)) {
@@ -22,7 +22,7 @@ export function eventRoutes(register: Register, streams: EventStreams, gate: Gat
           afterSeq,
           response: reply.raw,
           headers,
-          stillValid: () => gate.stillValid(secret),
+          stillValid: () => gate.stillValid(secret, admission),
         }),
       );
       return null;

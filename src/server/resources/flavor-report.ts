@@ -31,7 +31,10 @@ export function flavorReportRoutes(app: FastifyInstance, options: ServerOptions)
   });
 
   app.get<{ Params: { readonly id: string } }>(fastifyPath(routes.getFlavorGpu.path), (request, reply) => {
-    const one = cache.newest().byId.get(request.params.id);
+    const { byId, unknown } = cache.newest();
+    const one = byId.get(request.params.id);
+    const reason = unknown.get(request.params.id);
+    if (one === undefined && reason !== undefined) throw unavailable(reason);
     reply
       .code(one === undefined ? 404 : 200)
       .header('content-type', JSON_TYPE)
@@ -42,6 +45,8 @@ export function flavorReportRoutes(app: FastifyInstance, options: ServerOptions)
 interface Report {
   readonly list: string;
   readonly byId: ReadonlyMap<string, string>;
+  /** Why there are no numbers, by the id of a flavor. */
+  readonly unknown: ReadonlyMap<string, string>;
 }
 
 /**
@@ -55,21 +60,26 @@ function createReportCache(engine: EnginePort, clock: Clock): { newest(): Report
       const { revision } = engine;
       const nowMs = clock.monotonicMs();
       if (kept !== null && kept.revision === revision && nowMs - kept.madeAtMs < CACHE_MS) return kept.report;
-      const { flavors, observedAtMs } = engine.publicFlavors();
+      const { flavors, leftOut, unpublished, observedAtMs } = engine.publicFlavors();
       if (observedAtMs === null) {
-        throw new Problem('no_observation', {
-          detail: 'no cloud whose capacity may be seen was observed yet',
-          headers: { 'retry-after': '5' },
-        });
+        const reasons = [...unpublished.values()];
+        throw unavailable(reasons.length === 0 ? 'no cloud was observed yet' : reasons.join('; '));
       }
-      const report = serialize(flavorReport(flavors, observedAtMs));
+      const unknown = new Map(
+        leftOut.map(({ flavor }) => [flavor.externalId, unpublished.get(flavor.providerId) ?? '']),
+      );
+      const report = { ...serialize(flavorReport(flavors, observedAtMs)), unknown };
       kept = { revision, madeAtMs: nowMs, report };
       return report;
     },
   };
 }
 
-function serialize(report: FlavorGpuList): Report {
+function unavailable(detail: string): Problem {
+  return new Problem('no_observation', { detail, headers: { 'retry-after': '5' } });
+}
+
+function serialize(report: FlavorGpuList): Pick<Report, 'list' | 'byId'> {
   const { flavors, timestamp } = report;
   const one = (flavor: (typeof flavors)[number]): string => JSON.stringify({ flavor, timestamp });
   return {

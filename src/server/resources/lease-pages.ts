@@ -1,9 +1,10 @@
 import type { z } from 'zod';
 import type { leasePage, listLeasesQuery } from '../../api/leases.ts';
-import { asId } from '../../base/ids.ts';
+import type { ProjectId } from '../../base/ids.ts';
 import type { Lease } from '../../domain/model/lease.ts';
 import type { LeaseView, Session } from '../../engine/views.ts';
 import { leaseToJson } from '../present/lease.ts';
+import { projectIdOf } from './projects.ts';
 
 type Query = z.output<typeof listLeasesQuery>;
 type Page = z.output<typeof leasePage>;
@@ -20,7 +21,7 @@ export function pageOfLeases(session: Session, query: Query, nowMs: number): Pag
 function livePage(session: Session, query: Query, nowMs: number): Page {
   const start = query.marker === undefined ? null : positionOf(query.marker);
   const wanted = session
-    .leases(projectOf(query))
+    .leases(projectOf(session, query))
     .filter(({ lease }) => query.state === 'live' || lease.state.kind === query.state)
     .filter(({ lease }) => query.owner_id === undefined || lease.ownerId === query.owner_id)
     .filter(({ lease }) => start === null || compare(lease, start) > 0)
@@ -33,7 +34,7 @@ function livePage(session: Session, query: Query, nowMs: number): Page {
 
 async function endedPage(session: Session, query: Query, nowMs: number): Promise<Page> {
   const beforeMs = query.marker === undefined ? null : positionOf(query.marker).createdAtMs;
-  const page = await session.endedLeases(projectOf(query), beforeMs, query.limit);
+  const page = await session.endedLeases(projectOf(session, query), beforeMs, query.limit);
   const last = page.at(-1)?.lease.state;
   const more = page.length === query.limit && last?.kind === 'ended';
   const wanted = page.filter(({ lease }) => query.owner_id === undefined || lease.ownerId === query.owner_id);
@@ -55,8 +56,8 @@ function compare(a: Position, b: Position): number {
   return a.id < b.id ? -1 : 1;
 }
 
-function projectOf(query: Query): ReturnType<typeof asId<'project'>> | null {
-  return query.project_id === undefined ? null : asId<'project'>(query.project_id);
+function projectOf(session: Session, query: Query): ProjectId | null {
+  return query.project_id === undefined ? null : projectIdOf(session, query.project_id);
 }
 
 function toJson(views: readonly LeaseView[], nowMs: number): Page['leases'] {

@@ -9,9 +9,11 @@ import type { Lease } from '../../domain/model/lease.ts';
 import type { LeaseView, Session } from '../../engine/views.ts';
 import type { Call, Register } from '../dispatch.ts';
 import type { ServerOptions } from '../options.ts';
+import { adoptableToJson } from '../present/adoptable.ts';
 import { leaseToJson } from '../present/lease.ts';
 import { found, Problem } from '../problem.ts';
 import { pageOfLeases } from './lease-pages.ts';
+import { projectIdOf } from './projects.ts';
 
 type CreateBody = z.output<typeof createLeaseBody>;
 type AdoptionBody = z.output<typeof adoptionBody>;
@@ -62,6 +64,10 @@ export function leaseRoutes(register: Register, options: ServerOptions): void {
       waitUntilMs: waitUntilMs(call.body.wait, call.nowMs),
     })),
   );
+
+  register('listAdoptable', routes.listAdoptable, ({ session }) => ({
+    servers: found(session.adoptable()).map(adoptableToJson),
+  }));
 
   register('adoptLease', routes.adoptLease, async (call) => {
     const reply = await call.submit(adoptCommand(call.body, call.session, ids));
@@ -115,7 +121,7 @@ function createCommand(call: Call<typeof routes.createLease>, ids: Ids): CreateC
   return {
     type: 'lease.create',
     leaseIds,
-    projectId: asId<'project'>(body.project_id ?? caller.projectId),
+    projectId: body.project_id ? projectIdOf(call.session, body.project_id) : caller.projectId,
     ownerId: caller.userId,
     name: body.name ?? `lease-${(leaseIds[0] ?? '').slice(0, 8)}`,
     wanted: wantedOf(body),
@@ -133,7 +139,7 @@ function adoptCommand(body: AdoptionBody, session: Session, ids: Ids): AdoptComm
   return {
     type: 'lease.adopt',
     leaseId: asId<'lease'>(body.lease_id ?? ids.next()),
-    projectId: asId<'project'>(body.project_id),
+    projectId: projectIdOf(session, body.project_id),
     ownerId: body.owner_id,
     name: body.name,
     flavorId: flavorIdOf(session, body.flavor),

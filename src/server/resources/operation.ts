@@ -7,8 +7,8 @@ import { found } from '../problem.ts';
 export function operationRoutes(register: Register, options: ServerOptions): void {
   const { engine, version, openAs } = options;
 
-  register('getStatus', routes.getStatus, ({ session, caller }) =>
-    statusToJson(session.status(), caller, { version, ready: engine.ready(), open: openAs !== null }),
+  register('getStatus', routes.getStatus, ({ session, caller, cloud }) =>
+    statusToJson(session.status(), caller, { version, ready: engine.ready(), open: openAs !== null, cloud }),
   );
 
   register('getFreeze', routes.getFreeze, ({ session }) => ({

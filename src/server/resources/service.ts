@@ -41,7 +41,7 @@ export async function serviceRoutes(
   });
 
   app.get(routes.metrics.path, async (request, reply) => {
-    if (options.metricsNeedToken) gate.admit(request);
+    if (options.metricsNeedToken) await gate.admit(request);
     return reply.header('content-type', metrics.contentType).send(await metrics.render());
   });
 

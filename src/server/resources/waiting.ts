@@ -1,11 +1,11 @@
 import { routes } from '../../api/routes.ts';
-import { asId } from '../../base/ids.ts';
 import { timeInPast } from '../../domain/commands/refusals.ts';
 import type { Register } from '../dispatch.ts';
 import type { ServerOptions } from '../options.ts';
 import { explanationToJson, queueToJson } from '../present/waiting.ts';
 import { found, refused } from '../problem.ts';
 import { durationMs, requireReady, wantedOf } from './leases.ts';
+import { projectIdOf } from './projects.ts';
 
 export function waitingRoutes(register: Register, options: ServerOptions): void {
   register('getQueue', routes.getQueue, ({ session }) => queueToJson(session.queue()));
@@ -22,7 +22,7 @@ export function waitingRoutes(register: Register, options: ServerOptions): void 
       throw refused(timeInPast('from', fromMs, nowMs, 'Give a future time, or leave it out.').refusal);
     const query = {
       wanted: wantedOf(body),
-      projectId: asId<'project'>(body.project_id ?? caller.projectId),
+      projectId: body.project_id ? projectIdOf(session, body.project_id) : caller.projectId,
       hostId: body.host ? found(session.host(body.host)).host.id : null,
       durationMs: durationMs(body) ?? 0,
       fromMs,

@@ -1,0 +1,58 @@
+/**
+ * Checks the world against its own invariants while it is in use: what tests and simulations check after each
+ * step, an operator should hear of, too. It repairs nothing; a broken invariant is a defect of Berth.
+ */
+import { checkWorld } from '../domain/invariants.ts';
+import { MINUTE_MS } from '../base/units.ts';
+import { EngineError } from '../engine/engine-types.ts';
+import type { Context } from './context.ts';
+import { replaceFindings } from './findings.ts';
+import { withJitter } from './pacing.ts';
+
+const NAME = 'auditor';
+const CODE = 'invariant_broken' as const;
+const INTERVAL_MS = 10 * MINUTE_MS;
+/** A large world is checked less often, so that checking takes a thousandth of the time at most. */
+const PAUSE_PER_COST = 1000;
+/** Sentences that one finding tells; the rest is counted. */
+const TOLD_MAX = 5;
+
+export class Auditor {
+  readonly #context: Context;
+  #cancelTimer: (() => void) | null = null;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  start(): void {
+    this.#auditIn(INTERVAL_MS);
+  }
+
+  stop(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+  }
+
+  #auditIn(pauseMs: number): void {
+    const { core, prng } = this.#context;
+    this.#cancelTimer = core.clock.setTimer(withJitter(pauseMs, prng), () => {
+      void this.#audit().catch((error: unknown) => {
+        // What could not be committed is told by the next audit.
+        if (!(error instanceof EngineError)) this.#context.onBug(error);
+      });
+    });
+  }
+
+  async #audit(): Promise<void> {
+    const { core } = this.#context;
+    const beganMs = core.clock.monotonicMs();
+    const broken = checkWorld(core.world);
+    const tookMs = core.clock.monotonicMs() - beganMs;
+    this.#auditIn(Math.max(INTERVAL_MS, tookMs * PAUSE_PER_COST));
+    const more = broken.length > TOLD_MAX ? `; and ${broken.length - TOLD_MAX} more` : '';
+    const message = `a defect of Berth, please report it: ${broken.slice(0, TOLD_MAX).join('; ')}${more}`;
+    const wanted = broken.length === 0 ? [] : [{ code: CODE, subject: 'world/all', message }];
+    await replaceFindings(this.#context, NAME, ({ code }) => code === CODE, wanted);
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Whether a server is usable by its borrower: one look by the means that the operator chose for the cloud. It
+ * decides nothing, remembers nothing, and never logs in anywhere.
+ */
+import { unreachable } from '../../base/assert.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { LeaseId } from '../../base/ids.ts';
+import type { Connection } from '../../domain/model/lease.ts';
+import { keeperOf } from '../../domain/provision/keeper.ts';
+import type { Sighting } from '../../domain/provision/sighting.ts';
+import { ProviderError, type Readiness, type Subject } from '../../engine/ports.ts';
+import { readConsole } from '../nova/console.ts';
+import type { OpenStackSession } from '../session.ts';
+import { createConsoleMatch } from './console-match.ts';
+import { probeSsh } from './ssh-banner.ts';
+
+/**
+ * `ssh`: something speaks SSH where the borrower will connect. `console`: the console log has the text.
+ * `phone_home`: the machine has called the server. `none`: as soon as it has an address.
+ */
+export type ProbeKind = 'ssh' | 'console' | 'phone_home' | 'none';
+
+export interface ReadinessOptions {
+  readonly probe: ProbeKind;
+  /** Regular expression, for `console`. */
+  readonly consoleText: string;
+  /** Where a machine is to call, for `phone_home`. */
+  readonly phoneHomeUrl: (leaseId: LeaseId) => string;
+  readonly clock: Clock;
+}
+
+export interface CloudReadiness {
+  /** Looks once; bounded in time, never rejects. */
+  probe(
+    subject: Subject,
+    connection: Connection,
+    sighting: Sighting,
+    session: OpenStackSession,
+  ): Promise<Readiness>;
+  /** For the user data of a new server; null: it need not call. */
+  phoneHomeUrl(leaseId: LeaseId): string | null;
+}
+
+export function createReadiness(options: ReadinessOptions): CloudReadiness {
+  const { probe: kind, clock } = options;
+  const matches = createConsoleMatch(options.consoleText);
+  return {
+    phoneHomeUrl: (leaseId) => (kind === 'phone_home' ? options.phoneHomeUrl(leaseId) : null),
+    async probe(subject, connection, sighting, session) {
+      switch (kind) {
+        case 'ssh':
+          return probeSsh(connection, clock);
+        case 'console':
+          return probeConsole(sighting, session, matches);
+        case 'phone_home':
+          return probeCall(subject, connection, clock);
+        case 'none':
+          return { ready: true };
+        default:
+          return unreachable(kind);
+      }
+    },
+  };
+}
+
+async function probeConsole(
+  sighting: Sighting,
+  session: OpenStackSession,
+  matches: (text: string) => boolean | null,
+): Promise<Readiness> {
+  const server = keeperOf(sighting);
+  if (server === null) return notReady('its server does not show');
+  try {
+    const console = await readConsole(session, server.id);
+    switch (console.kind) {
+      case 'text': {
+        const found = matches(console.text);
+        if (found === true) return { ready: true };
+        return notReady(
+          found === null
+            ? 'the search in its console takes too long: simplify ready.console_text'
+            : 'its console does not show the end of the boot yet',
+        );
+      }
+      case 'not_yet':
+        return notReady('its console is not there yet');
+      case 'none':
+        return notReady('it has no console that can be read');
+      case 'unsupported':
+        return notReady('this cloud keeps no console log: the operator has to choose another ready.probe');
+      default:
+        return unreachable(console);
+    }
+  } catch (error) {
+    const why = error instanceof ProviderError ? error.message : 'the reply is not understood';
+    return notReady(`its console cannot be read (${why})`);
+  }
+}
+
+/**
+ * cloud-init calls once per instance (cc_phone_home, 22.4), so a server that comes back from the shelf never
+ * calls again: of that one it is asked whether SSH answers.
+ */
+async function probeCall({ lease }: Subject, connection: Connection, clock: Clock): Promise<Readiness> {
+  const { state } = lease;
+  if (state.kind === 'starting' && state.comeback) return probeSsh(connection, clock);
+  const hasCalled = state.kind === 'starting' && state.calledHome;
+  return hasCalled ? { ready: true } : notReady('the machine has not called home yet');
+}
+
+function notReady(why: string): Readiness {
+  return { ready: false, why };
+}

@@ -96,7 +96,7 @@ function runBare([hosts, ...grants]: readonly CommitBatch[]): number {
   const core = openCore(db, { deploymentId: 'bench' });
   try {
     const { epoch } = core.load();
-    if (hosts !== undefined) core.commit({ ...hosts, epoch });
+    if (hosts !== undefined) core.commit(planWrite({ ...hosts, epoch }));
     const plans = grants.map(planWrite);
     const write = bareWriter(db);
     const startMs = performance.now();

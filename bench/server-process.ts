@@ -1,7 +1,7 @@
 /** A server in a process of its own: Berth with declared hosts, or the least that fastify can do. */
 import fastify from 'fastify';
-import { randomUUID } from 'node:crypto';
 import { systemClock } from '../src/base/clock.ts';
+import { randomIds } from '../src/main/bootstrap.ts';
 import { createServer } from '../src/server/server.ts';
 import { answer } from './child.ts';
 import { openBenchService } from './service.ts';
@@ -31,7 +31,7 @@ async function serveBerth(options: {
     engine: running.service,
     logger: { info: silent, warn: silent, error: (fields, message) => console.error(message, fields) },
     clock: systemClock,
-    ids: { next: () => randomUUID() },
+    ids: randomIds(systemClock),
     version: 'bench',
     openAs: null,
     clouds: [],

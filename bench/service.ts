@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../src/base/clock.ts';
-import { asId, type Ids } from '../src/base/ids.ts';
+import { asId } from '../src/base/ids.ts';
 import { createPrng } from '../src/base/prng.ts';
 import { HOUR_MS } from '../src/base/units.ts';
 import { startControllers, type Controllers } from '../src/controllers/controllers.ts';
@@ -14,12 +14,15 @@ import type { UserCommand } from '../src/domain/command.ts';
 import { DEFAULT_SETTINGS } from '../src/domain/settings.ts';
 import { Engine } from '../src/engine/engine.ts';
 import { hashSecret, Service } from '../src/engine/service.ts';
+import { randomIds } from '../src/main/bootstrap.ts';
 import { openSqliteStore } from '../src/store/sqlite/store.ts';
 import { create, lease } from '../test/support/worlds.ts';
 
 export const CARDS_PER_HOST = 8;
 /** Of the flavor with one card. */
 export const FLAVOR = 'rtx2080';
+
+const ids = randomIds(systemClock);
 
 export interface BenchService {
   readonly engine: Engine;
@@ -38,7 +41,6 @@ export async function openBenchService(options: {
 }): Promise<BenchService> {
   const dir = makeFolder();
   const clock = systemClock;
-  const ids: Ids = { next: () => randomUUID() };
   const { commitDelayMs = 0 } = options;
   const store = await openSqliteStore({ dir, version: 'bench', clock, ids, commitDelayMs });
   const engine = await Engine.open({ store, clock, prng: createPrng(1), ids, settings: DEFAULT_SETTINGS });
@@ -87,7 +89,7 @@ export function declaredHosts(count: number): readonly object[] {
 
 /** A request for one card, as a borrower would make it. */
 export function borrow(durationMs: number): Extract<UserCommand, { readonly type: 'lease.create' }> {
-  return create(randomUUID(), FLAVOR, { durationMs });
+  return create(ids.next(), FLAVOR, { durationMs });
 }
 
 export function release(id: string): UserCommand {

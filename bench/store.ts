@@ -108,7 +108,7 @@ function measureBare(path: string, options: StoreBenchOptions): number {
   const core = openCore(db, { deploymentId: 'bench' });
   const { epoch } = core.load();
   const [first, ...rest] = makeBatches(options, epoch);
-  if (first !== undefined) core.commit(first);
+  if (first !== undefined) core.commit(planWrite(first));
   const plans = rest.map(planWrite);
   const write = bareWriter(db);
   const never = new Int32Array(new SharedArrayBuffer(4));

@@ -43,7 +43,8 @@ const provisions: readonly Provision[] = [
   {
     name: 'OpenStack',
     isNeededBy: (source) => /\bstartRealCloud\b/.test(source),
-    isPresent: () => ['nova', 'neutron', 'keystone', 'placement', 'glance', 'openstackclient'].every(isInPython),
+    isPresent: () =>
+      ['nova', 'neutron', 'keystone', 'placement', 'glance', 'openstackclient'].every(isInPython),
     install: () => runScript(path.join(root, 'dev', 'openstack', 'up'), '--packages'),
     absence: 'BERTH_NO_OPENSTACK',
   },
@@ -81,7 +82,8 @@ function provide(sources: readonly string[]): void {
     console.log(`test:full: installing ${provision.name} …`);
     try {
       provision.install();
-      if (!provision.isPresent()) throw new Error(`${provision.name} is still missing after its installation`);
+      if (!provision.isPresent())
+        throw new Error(`${provision.name} is still missing after its installation`);
     } catch (error) {
       if (provision.absence === undefined) throw error;
       const reason = error instanceof Error ? error.message : String(error);

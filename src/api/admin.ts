@@ -34,7 +34,9 @@ const accountJson = z.object({
   roles: z.array(z.string()),
   rights: z
     .enum(['full', 'member'])
-    .meta({ description: '`full`: it sees hosts and the servers of all projects. `member`: its own project.' }),
+    .meta({
+      description: '`full`: it sees hosts and the servers of all projects. `member`: its own project.',
+    }),
   missing: z.array(z.string()).meta({ description: 'What it may not read.' }),
   ownership: z.enum(['project', 'trust', 'service']),
   placement: z.enum(['nova', 'pinned']),

@@ -58,7 +58,8 @@ async function crashAt(index: number): Promise<PausePoint | null> {
 test('after a stop, late answers have no effect', async () => {
   const service = await new SimulatedService().open();
   await service.borrow(['a']);
-  const isSent = (): boolean => service.lease('a')?.refs.portId !== null && service.engine.world.openIntents.size > 0;
+  const isSent = (): boolean =>
+    service.lease('a')?.refs.portId !== null && service.engine.world.openIntents.size > 0;
   await service.clock.runUntil(isSent, MINUTE_MS);
   const before = service.engine.revision;
   await service.controllers.stop();

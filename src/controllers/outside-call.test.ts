@@ -11,7 +11,14 @@ test('takes away only what the lease has recorded, or what was announced', async
   await service.borrow(['a']);
   await service.reach('a', 'active');
   const { engine: core, prng } = service;
-  const context: Context = { core, life: new Life(), prng, startedAtMs: 0, onPoint: async () => {}, onBug: () => {} };
+  const context: Context = {
+    core,
+    life: new Life(),
+    prng,
+    startedAtMs: 0,
+    onPoint: async () => {},
+    onBug: () => {},
+  };
   const { deploymentId } = core.world.control;
   const step: Step = { kind: 'deleteServer', id: 's' };
   const check = (

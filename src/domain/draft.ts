@@ -21,7 +21,8 @@ export class Draft {
   readonly changes: Change[] = [];
   readonly events: EventDraft[] = [];
   readonly ruledOut: Partial<Record<WaitReason, number>> = {};
-  readonly #undo: Change[][] = [];
+  /** What takes each of the changes back, in the same order. */
+  readonly #undo: Change[] = [];
 
   constructor(world: World, nowMs: number, actor: string) {
     this.world = world;
@@ -32,7 +33,7 @@ export class Draft {
   /** Applies one change and records it. */
   put(change: Change): void {
     this.changes.push(change);
-    this.#undo.push([...this.world.apply([change])]);
+    this.#undo.push(this.world.applyOne(change));
   }
 
   /** Says what happened to something other than a lease. */
@@ -97,13 +98,13 @@ export class Draft {
     while (this.changes.length > mark.changes) {
       this.changes.pop();
       const undo = this.#undo.pop();
-      if (undo !== undefined) this.world.apply(undo);
+      if (undo !== undefined) this.world.applyOne(undo);
     }
     this.events.length = mark.events;
   }
 
   /** All undo changes, in the order in which to apply them. */
   undo(): readonly Change[] {
-    return this.#undo.toReversed().flat();
+    return this.#undo.toReversed();
   }
 }

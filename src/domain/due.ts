@@ -7,6 +7,11 @@ import type { HostId, LeaseId } from '../base/ids.ts';
 import type { Lease } from './model/lease.ts';
 import type { Settings } from './settings.ts';
 
+/** What is due: a lease, or the end of a host's drain. */
+export type DueKey =
+  | { readonly kind: 'lease'; readonly id: LeaseId }
+  | { readonly kind: 'host'; readonly id: HostId };
+
 interface Entry {
   readonly dueMs: number;
   readonly key: DueKey;
@@ -61,29 +66,33 @@ function earlier(a: number | null, b: number | null): number | null {
   return a === null || b === null ? (a ?? b) : Math.min(a, b);
 }
 
-/** What is due: a lease, or the end of a host's drain. */
-export type DueKey = `lease:${LeaseId}` | `host:${HostId}`;
-
 export class DueIndex {
-  readonly #heap = new Heap<Entry>((a, b) => a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.key < b.key));
-  readonly #current = new Map<DueKey, number>();
+  readonly #heap = new Heap<Entry>(
+    (a, b) => a.dueMs < b.dueMs || (a.dueMs === b.dueMs && isBefore(a.key, b.key)),
+  );
+  /** By kind, then by id: a key is asked for at each change of a lease, too often to make a text of it. */
+  readonly #current = { lease: new Map<LeaseId, number>(), host: new Map<HostId, number>() };
 
-  set(key: DueKey, dueMs: number | null): void {
+  setLease(id: LeaseId, dueMs: number | null): void {
+    const { lease } = this.#current;
     if (dueMs === null) {
-      this.#current.delete(key);
-    } else if (this.#current.get(key) !== dueMs) {
-      this.#current.set(key, dueMs);
-      this.#heap.push({ dueMs, key });
+      lease.delete(id);
+    } else if (lease.get(id) !== dueMs) {
+      lease.set(id, dueMs);
+      this.#heap.push({ dueMs, key: { kind: 'lease', id } });
     }
-    // Stale entries are bounded by the live ones: rebuilt at the cost of the pushes that made them.
-    if (this.#heap.size > 64 + 2 * this.#current.size) {
-      const seen = new Set<DueKey>();
-      this.#heap.prune((entry) => {
-        if (this.#current.get(entry.key) !== entry.dueMs || seen.has(entry.key)) return false;
-        seen.add(entry.key);
-        return true;
-      });
+    this.#dropStale();
+  }
+
+  setHost(id: HostId, dueMs: number | null): void {
+    const { host } = this.#current;
+    if (dueMs === null) {
+      host.delete(id);
+    } else if (host.get(id) !== dueMs) {
+      host.set(id, dueMs);
+      this.#heap.push({ dueMs, key: { kind: 'host', id } });
     }
+    this.#dropStale();
   }
 
   /** The next due moment; null: nothing will happen by itself. */
@@ -97,26 +106,53 @@ export class DueIndex {
    */
   dueBy(nowMs: number, limit: number, accept: (key: DueKey) => boolean): readonly DueKey[] {
     // An entry that went away and came back is in the heap twice; once is enough.
-    const seen = new Map<DueKey, Entry>();
+    const seen = new Map<string, Entry>();
     const accepted: DueKey[] = [];
     for (
       let top = this.#top();
       top !== undefined && top.dueMs <= nowMs && accepted.length < limit;
       top = this.#top()
     ) {
-      if (!seen.has(top.key) && accept(top.key)) accepted.push(top.key);
-      seen.set(top.key, top);
+      const name = nameOf(top.key);
+      if (!seen.has(name) && accept(top.key)) accepted.push(top.key);
+      seen.set(name, top);
       this.#heap.pop();
     }
     for (const entry of seen.values()) this.#heap.push(entry);
     return accepted;
   }
 
+  /** Entries of former states are bounded by the live ones: rebuilt at the cost of the pushes that made them. */
+  #dropStale(): void {
+    const { lease, host } = this.#current;
+    if (this.#heap.size <= 64 + 2 * (lease.size + host.size)) return;
+    const seen = new Set<string>();
+    this.#heap.prune((entry) => {
+      const name = nameOf(entry.key);
+      if (this.#currentOf(entry.key) !== entry.dueMs || seen.has(name)) return false;
+      seen.add(name);
+      return true;
+    });
+  }
+
+  #currentOf(key: DueKey): number | undefined {
+    return key.kind === 'lease' ? this.#current.lease.get(key.id) : this.#current.host.get(key.id);
+  }
+
   #top(): Entry | undefined {
     for (;;) {
       const top = this.#heap.peek();
-      if (top === undefined || this.#current.get(top.key) === top.dueMs) return top;
+      if (top === undefined || this.#currentOf(top.key) === top.dueMs) return top;
       this.#heap.pop();
     }
   }
+}
+
+/** An order of all keys, so that what is due at one time is done in the same order on every run. */
+function isBefore(a: DueKey, b: DueKey): boolean {
+  return a.kind < b.kind || (a.kind === b.kind && a.id < b.id);
+}
+
+function nameOf({ kind, id }: DueKey): string {
+  return `${kind}:${id}`;
 }

@@ -12,7 +12,7 @@ import type { Change, Entities, Snapshot } from './model/entities.ts';
 import type { Finding } from './model/finding.ts';
 import type { Flavor } from './model/flavor.ts';
 import type { Host } from './model/host.ts';
-import type { IdempotencyRecord } from './model/idempotency.ts';
+import { scopedKeyOf, type IdempotencyRecord } from './model/idempotency.ts';
 import type { Demand, Intent, Lease } from './model/lease.ts';
 import type { Project } from './model/project.ts';
 import type { Token } from './model/token.ts';
@@ -63,7 +63,10 @@ export class World {
   readonly tokens = new Map<string, Token>();
   readonly tokensByHash = new Map<string, Token>();
   readonly findings = new Map<string, Finding>();
+  /** In the order in which they expire. */
   readonly idempotency = new Map<string, IdempotencyRecord>();
+  /** By project, user and key; of several with the same the newest, as the others have expired. */
+  readonly idempotencyByKey = new Map<string, IdempotencyRecord>();
   readonly hosts = new Map<HostId, HostRow>();
   readonly pools = new Map<ProviderId, Pool>();
   readonly queue = new QueueIndex();
@@ -86,13 +89,13 @@ export class World {
     for (const intent of snapshot.intents) this.#setIntent(intent.id, intent);
     for (const token of snapshot.tokens) this.#setToken(token.id, token);
     for (const finding of snapshot.findings) this.findings.set(finding.id, finding);
-    for (const record of snapshot.idempotency) this.idempotency.set(record.id, record);
+    for (const record of snapshot.idempotency) this.#setIdempotency(record.id, record);
   }
 
   /** Applies the changes in order and returns those that undo them, in the order in which to apply them. */
   apply(changes: readonly Change[]): readonly Change[] {
     const undo: Change[] = [];
-    for (const change of changes) undo.push(this.#applyOne(change));
+    for (const change of changes) undo.push(this.applyOne(change));
     return undo.toReversed();
   }
 
@@ -119,7 +122,8 @@ export class World {
 
   servedSeq = (projectId: ProjectId): number => this.projects.get(projectId)?.servedSeq ?? 0;
 
-  #applyOne(change: Change): Change {
+  /** As `apply`, for a single change and its one undo. */
+  applyOne(change: Change): Change {
     switch (change.entity) {
       case 'lease': {
         const before = this.leases.get(change.id as LeaseId) ?? null;
@@ -156,7 +160,7 @@ export class World {
         return {
           entity: 'idempotency',
           id: change.id,
-          after: setIn(this.idempotency, change.id, change.after),
+          after: this.#setIdempotency(change.id, change.after),
         };
       case 'control': {
         const before = this.control;
@@ -176,6 +180,15 @@ export class World {
       assert(!this.openIntents.has(after.leaseId), 'a lease has one open intent at most');
       this.openIntents.set(after.leaseId, after);
     }
+    return before;
+  }
+
+  #setIdempotency(id: string, after: IdempotencyRecord | null): IdempotencyRecord | null {
+    const before = setIn(this.idempotency, id, after);
+    if (before !== null && this.idempotencyByKey.get(scopedKeyOf(before)) === before) {
+      this.idempotencyByKey.delete(scopedKeyOf(before));
+    }
+    if (after !== null) this.idempotencyByKey.set(scopedKeyOf(after), after);
     return before;
   }
 
@@ -220,7 +233,7 @@ export class World {
       pool.calendar.delete(row);
       pool.earliest.touch(row);
       this.#countCapacity(pool, row, -1);
-      this.due.set(`host:${id}`, null);
+      this.due.setHost(id, null);
       this.hosts.delete(id);
       return;
     }
@@ -231,7 +244,7 @@ export class World {
       row.host = after;
       row.empty = emptyFree(after);
       this.#countCapacity(pool, row, 1);
-      this.due.set(`host:${id}`, after.drain?.untilMs ?? null);
+      this.due.setHost(id, after.drain?.untilMs ?? null);
       this.#refresh(row);
       return;
     }
@@ -243,7 +256,7 @@ export class World {
     pool.rows[index] = added;
     this.hosts.set(id, added);
     this.#countCapacity(pool, added, 1);
-    this.due.set(`host:${id}`, after.drain?.untilMs ?? null);
+    this.due.setHost(id, after.drain?.untilMs ?? null);
     this.#refresh(added);
   }
 
@@ -283,7 +296,7 @@ export class World {
     if (live?.state.kind === 'queued' && (live.state.promise !== null || isLateWindow(live)))
       this.promised.add(id);
     else this.promised.delete(id);
-    this.due.set(`lease:${id}`, live === null ? null : dueAt(live, this.settings));
+    this.due.setLease(id, live === null ? null : dueAt(live, this.settings));
     if (live !== null && live.state.kind === 'queued') {
       if (before?.state.kind !== 'queued' || before.state.queueSeq !== live.state.queueSeq)
         this.queue.add(waitingOf(live, live.state.queueSeq));

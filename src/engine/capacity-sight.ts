@@ -33,7 +33,8 @@ export function reasonUnpublished(status: ProviderStatus, nowMs: number): string
   if (!seesOthers) return note;
   if (observedAtMs === null) return `cloud ${status.id} was not seen yet`;
   if (nowMs - observedAtMs <= REPORT_AGE_MS_MAX) return null;
-  return `cloud ${status.id} does not answer: it was last seen ${Math.floor((nowMs - observedAtMs) / MINUTE_MS)} minutes ago`;
+  const ageMinutes = Math.floor((nowMs - observedAtMs) / MINUTE_MS);
+  return `cloud ${status.id} does not answer: it was last seen ${ageMinutes} minutes ago`;
 }
 
 /** Its first look is still under way. */

@@ -290,6 +290,23 @@ describe('idempotency', () => {
     ]);
     r.engine.stop();
   });
+
+  test('after a restart the first to expire are still the first to be cleared away', async () => {
+    const r = await rig();
+    await once(r, 'a', 'z-first');
+    await r.clock.run(DAY_MS / 2);
+    await once(r, 'b', 'a-later');
+    r.engine.stop();
+    const restarted = await startRig({ core: r.core, clock: r.clock });
+    await r.clock.run(DAY_MS / 2);
+    await once(restarted, 'c', 'now');
+    expect([...restarted.engine.world.idempotencyByKey.keys()].map((key) => key.split(':').at(-1))).toEqual([
+      'a-later',
+      'now',
+    ]);
+    expect(restarted.engine.world.idempotency.size).toBe(2);
+    restarted.engine.stop();
+  });
 });
 
 describe('the timer', () => {

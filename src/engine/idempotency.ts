@@ -3,6 +3,7 @@ import type { Json } from '../base/json.ts';
 import type { Actor } from '../domain/actor.ts';
 import { refuse, type Refusal, type Reply } from '../domain/decision.ts';
 import type { Change } from '../domain/model/entities.ts';
+import { idempotencyId } from '../domain/model/idempotency.ts';
 import type { World } from '../domain/world.ts';
 import type { Idempotency } from './views.ts';
 
@@ -21,7 +22,7 @@ export function recall(
   | { readonly kind: 'replay'; readonly reply: Reply }
   | { readonly kind: 'mismatch'; readonly refusal: Refusal }
   | null {
-  const record = world.idempotency.get(recordId(actor, idempotency));
+  const record = world.idempotencyByKey.get(scopedKey(actor, idempotency));
   if (record === undefined || record.expiresAtMs <= nowMs) return null;
   if (record.requestHash === idempotency.requestHash)
     return { kind: 'replay', reply: parseReply(record.reply) };
@@ -44,14 +45,14 @@ export function remember(
   const changes: Change[] = [];
   const full = world.idempotency.size >= RECORDS_MAX;
   for (const record of world.idempotency.values()) {
-    // In order of insertion, so the first live one ends the search; unless there are too many, then the
+    // They expire in this order, so the first live one ends the search; unless there are too many, then the
     // oldest goes.
     const isDue = record.expiresAtMs <= nowMs || (full && changes.length === 0);
     if (!isDue || changes.length >= CLEARED_PER_RECORD) break;
     changes.push({ entity: 'idempotency', id: record.id, after: null });
   }
-  const id = recordId(actor, idempotency);
   const expiresAtMs = nowMs + world.settings.idempotencyMs;
+  const id = idempotencyId(expiresAtMs, scopedKey(actor, idempotency));
   changes.push({
     entity: 'idempotency',
     id,
@@ -60,7 +61,7 @@ export function remember(
   return changes;
 }
 
-function recordId(actor: Actor, idempotency: Idempotency): string {
+function scopedKey(actor: Actor, idempotency: Idempotency): string {
   const who = actor.kind === 'user' ? `${actor.projectId}:${actor.userId}` : `system:${actor.name}`;
   return `${who}:${idempotency.key}`;
 }

@@ -1,5 +1,5 @@
 /** The engine as the server sees it: sessions, public numbers, readiness. */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { asId, type ProviderId } from '../base/ids.ts';
 import type { Json } from '../base/json.ts';
 import type { Actor } from '../domain/actor.ts';
@@ -46,12 +46,12 @@ export class Service implements EnginePort {
   }
 
   authenticate(secret: string): Actor | 'expired' | null {
-    const hash = hashSecret(secret);
-    const token = this.#engine.world.tokensByHash.get(hash);
+    const secretHash = hashSecret(secret);
+    const token = this.#engine.world.tokensByHash.get(secretHash);
     if (token === undefined) return null;
     // The index is keyed by the hash of 256 random bits, so its timing tells nothing of a secret; this is a
     // second bolt.
-    if (!timingSafeEqual(Buffer.from(hash), Buffer.from(token.secretHash))) return null;
+    if (!timingSafeEqual(Buffer.from(secretHash), Buffer.from(token.secretHash))) return null;
     if (token.expiresAtMs <= this.nowMs()) return 'expired';
     return { kind: 'user', userId: token.name, projectId: token.projectId, role: token.role };
   }
@@ -116,5 +116,5 @@ export class Service implements EnginePort {
 
 /** Hex SHA-256 of a token's secret: what the store keeps. */
 export function hashSecret(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex');
+  return hash('sha256', secret);
 }

@@ -106,7 +106,8 @@ export class EngineSession implements Session {
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error;
       const fix = 'Try again in a moment; `berth status` tells the state of each cloud.';
-      return refuse('cloud_unavailable', `Cloud ${providerId} does not answer: ${error.message}.`, fix).refusal;
+      return refuse('cloud_unavailable', `Cloud ${providerId} does not answer: ${error.message}.`, fix)
+        .refusal;
     }
   }
 

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { startRig } from '../../test/support/engine-rig.ts';
-import { syncMode } from './bootstrap.ts';
+import { createVirtualClock } from '../../test/support/virtual-clock.ts';
+import { T0 } from '../../test/support/worlds.ts';
+import { randomIds, syncMode } from './bootstrap.ts';
 
 const FORCED = { kind: 'observe', reason: 'the store is empty' } as const;
 
@@ -20,4 +22,22 @@ test('an `observe` that an empty store forced is lifted only by who asks for it 
   expect(engine.world.control.mode).toEqual(FORCED);
   await syncMode(engine, 'act', true);
   expect(engine.world.control.mode).toEqual({ kind: 'act' });
+});
+
+test('ids are random UUIDs, and those of one moment begin alike', async () => {
+  const clock = createVirtualClock(T0);
+  const ids = randomIds(clock);
+  const moments: string[][] = [];
+  for (let moment = 0; moment < 8; moment++) {
+    moments.push(Array.from({ length: 20 }, () => ids.next()));
+    await clock.run(20);
+  }
+  const all = moments.flat();
+  for (const id of all)
+    expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  const starts = moments.map((made) => new Set(made.map((id) => id.slice(0, 4))));
+  expect(starts.map(({ size }) => size)).toEqual(Array(8).fill(1));
+  // 16 random bits: eight moments do not all draw the same.
+  expect(new Set(starts.map((start) => [...start][0])).size).toBeGreaterThan(1);
+  expect(new Set(all.map((id) => id.slice(4))).size).toBe(all.length);
 });

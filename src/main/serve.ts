@@ -87,8 +87,8 @@ export async function serve(options: ServeOptions, say: (line: string) => void):
 }
 
 async function start(config: Config, options: ServeOptions, logger: pino.Logger): Promise<Running> {
-  const ids: Ids = randomIds();
   const clock = systemClock;
+  const ids: Ids = randomIds(clock);
   const store = await openSqliteStore({ dir: config.data, version: VERSION, clock, ids });
   const phoneHome = createPhoneHome(await secretKey(config.data), config.public_url);
   const stopped = Promise.withResolvers<EngineError>();

@@ -90,7 +90,8 @@ function trustHomes({ own, inScope }: HomesOptions): Homes {
 
   /** Keystone's list is the truth, so a restart forgets nothing. null: there is no such trust. */
   const find = async (userId: string, projectId: string): Promise<OpenStackSession | null> => {
-    if (inScope === null) throw new ProviderError('forbidden', 'none', 'an application credential cannot use a trust');
+    if (inScope === null)
+      throw new ProviderError('forbidden', 'none', 'an application credential cannot use a trust');
     const held = sessions.peek(keyOf(userId, projectId));
     if (held !== null) return held;
     const trusts = await listTrustsForMe(own);
@@ -113,18 +114,24 @@ function trustHomes({ own, inScope }: HomesOptions): Homes {
       await delegate(own, borrower);
       const made = await find(borrower.userId, borrower.projectId);
       if (made !== null) return made;
-      throw new ProviderError('unavailable', 'none', 'Keystone does not list the trust that it has just made');
+      throw new ProviderError(
+        'unavailable',
+        'none',
+        'Keystone does not list the trust that it has just made',
+      );
     },
   };
 }
 
 async function delegate(own: OpenStackSession, { cloud, userId, projectId }: Borrower): Promise<void> {
   if (cloud === null) {
-    const text = 'servers of this cloud are made in the name of their borrower: log in with OpenStack credentials, not with a token of Berth';
+    const text =
+      'servers of this cloud are made in the name of their borrower: log in with OpenStack credentials, not with a token of Berth';
     throw new ProviderError('forbidden', 'none', text);
   }
   if (!cloud.canDelegate) {
-    const text = 'servers of this cloud are made in the name of their borrower, and an application credential may not delegate that: log in with a password';
+    const text =
+      'servers of this cloud are made in the name of their borrower, and an application credential may not delegate that: log in with a password';
     throw new ProviderError('forbidden', 'none', text);
   }
   const least = cloud.roles.filter((role) => MEMBER_ROLES.has(role));

@@ -9,7 +9,13 @@ import type { Connection, Lease, ProviderRefs } from '../domain/model/lease.ts';
 import type { FloatingIpSeen, PortSeen, ServerSeen, Sighting, Step } from '../domain/provision/sighting.ts';
 import { claimOf } from '../domain/world.ts';
 import type { CloudPlacement, Rights } from '../engine/cloud-account.ts';
-import { ProviderError, type Borrower, type Objection, type Provider, type Subject } from '../engine/ports.ts';
+import {
+  ProviderError,
+  type Borrower,
+  type Objection,
+  type Provider,
+  type Subject,
+} from '../engine/ports.ts';
 import { novaFlavorId, type Aliases } from './gpu-flavor.ts';
 import type { Homes } from './homes.ts';
 import { borrowerMetadata, markMetadata, markOf, markText } from './marks.ts';
@@ -59,7 +65,10 @@ export function createOpenStackProvider(options: OpenStackProviderOptions): Prov
   const { id, homes, clock, readiness } = options;
   const session = homes.own;
   const surroundings = new Surroundings(options, clock);
-  const watches = { true: new ServerWatch(session, clock, true), false: new ServerWatch(session, clock, false) };
+  const watches = {
+    true: new ServerWatch(session, clock, true),
+    false: new ServerWatch(session, clock, false),
+  };
   const cloud = { ...options, surroundings, watch: () => watches[`${seesAll(options)}`] };
   const takeSnapshot = createSnapshots({ ...options, session });
   return {
@@ -120,13 +129,24 @@ async function inspect(cloud: Cloud, subject: Subject): Promise<Sighting> {
     seeServers(cloud, lease, mark, port),
     seeFloatingIp(session, lease, mark),
   ]);
-  return { port, servers: found, floatingIp, dateMs: session.dateMs() };
+  return { port: await seeAgain(session, port, found), servers: found, floatingIp, dateMs: session.dateMs() };
+}
+
+/** Nova plugs a server in before it is ACTIVE, so of one that is, the port's older record says nothing. */
+async function seeAgain(
+  session: OpenStackSession,
+  port: PortSeen | null,
+  found: readonly ServerSeen[],
+): Promise<PortSeen | null> {
+  if (port === null || !found.some(({ id, status }) => status === 'ACTIVE' && id !== port.serverId)) return port;
+  const again = await ports.findPort(session, port.id);
+  return again === null ? null : portSeen(again);
 }
 
 async function watch(cloud: Cloud, sighting: Sighting): Promise<Sighting> {
   const found = await Promise.all(sighting.servers.map((server) => cloud.watch().see(server.id)));
-  const servers = found.filter((server) => server !== null).map((server) => serverSeen(server, cloud.id));
-  return { ...sighting, servers, dateMs: cloud.homes.own.dateMs() };
+  const seen = found.filter((server) => server !== null).map((server) => serverSeen(server, cloud.id));
+  return { ...sighting, servers: seen, dateMs: cloud.homes.own.dateMs() };
 }
 
 /** By id; else by name, of which only our mark in the description is proof. */

@@ -63,9 +63,9 @@ export class ServerWatch {
     this.#waiting = [];
     try {
       await this.#list();
-      await Promise.all(waiting.map(({ id, resolve }) => this.#one(id).then(resolve)));
+      await Promise.all(waiting.map((each) => this.#one(each.id).then((server) => each.resolve(server))));
     } catch (error) {
-      for (const { reject } of waiting) reject(error);
+      for (const each of waiting) each.reject(error);
     }
     this.#isScheduled = false;
     if (this.#waiting.length > 0) this.#schedule();
@@ -73,14 +73,15 @@ export class ServerWatch {
 
   async #list(): Promise<void> {
     const nowMs = this.#clock.monotonicMs();
-    for (const [id, { askedAtMs }] of this.#watched) if (nowMs - askedAtMs > FORGET_MS) this.#watched.delete(id);
+    for (const [id, { askedAtMs }] of this.#watched)
+      if (nowMs - askedAtMs > FORGET_MS) this.#watched.delete(id);
     const last = this.#listed;
     const isGap = last === null || nowMs - last.atMs > FORGET_MS;
     if (isGap) this.#watched.clear();
-    const { dateMs } = this.#session;
-    const sinceMs = (isGap ? (dateMs() ?? this.#clock.wallMs()) : last.cloudMs) - OVERLAP_MS;
+    const cloudMs = (): number => this.#session.dateMs() ?? this.#clock.wallMs();
+    const sinceMs = (isGap ? cloudMs() : last.cloudMs) - OVERLAP_MS;
     const changed = await listChangedServers(this.#session, { sinceMs, allTenants: this.#allTenants });
-    this.#listed = { cloudMs: dateMs() ?? this.#clock.wallMs(), atMs: nowMs };
+    this.#listed = { cloudMs: cloudMs(), atMs: nowMs };
     for (const server of changed) {
       const watched = this.#watched.get(server.id);
       if (watched === undefined) this.#watched.set(server.id, { server, askedAtMs: nowMs });

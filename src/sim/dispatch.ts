@@ -143,11 +143,7 @@ function versionReply(world: SimWorld, service: ServiceName, origin: string): Re
 }
 
 /** 406 outside of what is served, 400 for what is no version. */
-function minorOf(
-  world: SimWorld,
-  service: ServiceName,
-  headers: Readonly<Record<string, string>>,
-): number {
+function minorOf(world: SimWorld, service: ServiceName, headers: Readonly<Record<string, string>>): number {
   if (service !== 'compute' && service !== 'placement') return 0;
   const isCompute = service === 'compute';
   const [major, low, high] = isCompute

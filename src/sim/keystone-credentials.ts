@@ -42,7 +42,7 @@ function create(call: Call, user: SimUser): Reply {
     userId: user.id,
     projectId: token.projectId,
     roles: token.roles,
-    expiresAtMs: Date.parse(`${(stringAt(given, 'expires_at') ?? '').replace(/Z?$/, 'Z')}`) || null,
+    expiresAtMs: Date.parse((stringAt(given, 'expires_at') ?? '').replace(/Z?$/, 'Z')) || null,
     ...(Array.isArray(rules) && { accessRules: rules.filter(isRecord) }),
   };
   world.applicationCredentials.set(credential.id, credential);

@@ -297,8 +297,8 @@ function plug(world: SimWorld, server: SimServer, prng: Prng): string | null {
 }
 
 /**
- * Nova binds the port to the later server, finds that its address is in use, and cleans up: the port is then
- * nobody's, and the earlier server goes on without (nova 26.2.2, network/neutron.py, objects/virtual_interface.py).
+ * Nova binds the port to the later server, finds that its MAC address is in use, and cleans up: the port is
+ * then nobody's, and the earlier server goes on without (nova 26.2.2, network/neutron.py).
  */
 function takeAway(world: SimWorld, port: SimPort): void {
   const holder = world.servers.get(port.deviceId);

@@ -29,7 +29,12 @@ export function handleNeutron(call: Call): Reply {
     const seen = [...world.networks.values()].filter(
       (network) => isVisible(call, network) || network.external,
     );
-    return listOrShow(call, 'networks', 'network', seen.map((network) => showNetwork(world, network)));
+    return listOrShow(
+      call,
+      'networks',
+      'network',
+      seen.map((network) => showNetwork(world, network)),
+    );
   }
   if (first === 'subnets') {
     const seen = [...world.subnets.values()].filter((subnet) => isVisible(call, subnet));

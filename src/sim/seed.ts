@@ -59,17 +59,15 @@ function seedHosts(topology: SimTopology): SimHost[] {
       return flag !== undefined && aggregate.hosts.includes(spec.name) ? [flag] : [];
     }),
     devices: spec.gpus.map((gpu) => seedDevice(topology, spec.name, gpu)),
-    accelerators: spec.accelerators.map(
-      (accelerator): SimAccelerator => ({
-        name: accelerator.name,
-        providerId: namedUuid(`provider/${spec.name}/${accelerator.name}`),
-        resourceClass: accelerator.resource_class,
-        total: accelerator.total,
-        reserved: accelerator.reserved,
-        traits: accelerator.traits,
-        held: {},
-      }),
-    ),
+    accelerators: spec.accelerators.map((accelerator): SimAccelerator => ({
+      name: accelerator.name,
+      providerId: namedUuid(`provider/${spec.name}/${accelerator.name}`),
+      resourceClass: accelerator.resource_class,
+      total: accelerator.total,
+      reserved: accelerator.reserved,
+      traits: accelerator.traits,
+      held: {},
+    })),
     up: true,
     outage: 0,
     enabled: true,

@@ -107,9 +107,7 @@ const topologySchema = z.object({
     }),
   ),
   /** What the accelerator service knows; without any, the catalog has no such service. */
-  device_profiles: z
-    .array(z.object({ name: z.string(), groups: z.array(extraSpecs).min(1) }))
-    .default([]),
+  device_profiles: z.array(z.object({ name: z.string(), groups: z.array(extraSpecs).min(1) })).default([]),
   images: z.array(
     z.object({
       name: z.string(),

@@ -31,7 +31,7 @@ export interface Bench {
   readonly admin: OpenStackSession;
   readonly demo: OpenStackSession;
   readonly lab2: OpenStackSession;
-  session(credentials: Credentials, callTimeoutMs?: number): OpenStackSession;
+  readonly session: (credentials: Credentials, callTimeoutMs?: number) => OpenStackSession;
 }
 
 export function createBench(target: ContractTarget): Bench {
@@ -132,6 +132,5 @@ export function afterwards(undo: () => Promise<unknown>): void {
     }
   });
 }
-
 
 export const anything = z.unknown();

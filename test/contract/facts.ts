@@ -4,7 +4,11 @@ import { z } from 'zod';
 import { systemClock } from '../../src/base/clock.ts';
 import { buildFailure } from '../../src/domain/provision/fault.ts';
 import { resolveImage } from '../../src/openstack/glance/images.ts';
-import { createFloatingIp, deleteFloatingIp, findFloatingIp } from '../../src/openstack/neutron/floatingips.ts';
+import {
+  createFloatingIp,
+  deleteFloatingIp,
+  findFloatingIp,
+} from '../../src/openstack/neutron/floatingips.ts';
 import { externalNetwork, tenantNetwork } from '../../src/openstack/neutron/networks.ts';
 import { createPort, deletePort, findPort } from '../../src/openstack/neutron/ports.ts';
 import { readConsole } from '../../src/openstack/nova/console.ts';
@@ -136,10 +140,18 @@ function showCases(bench: () => Bench): void {
   beforeAll(async () => {
     const { demo } = bench();
     const port = await makePort(demo);
-    const id = await createServer(demo, { ...(await newServer(demo, { portId: port.id })), tags: [tag, 'x'] });
+    const id = await createServer(demo, {
+      ...(await newServer(demo, { portId: port.id })),
+      tags: [tag, 'x'],
+    });
     undo = async () => {
       await deleteServer(demo, id);
-      await until(bench(), 'gone', () => findServer(demo, id), (seen) => seen === null);
+      await until(
+        bench(),
+        'gone',
+        () => findServer(demo, id),
+        (seen) => seen === null,
+      );
       await deletePort(demo, port.id);
     };
     server = await active(bench(), demo, id);
@@ -187,7 +199,7 @@ function showCases(bench: () => Bench): void {
     const { demo } = bench();
     const whole = (await listFlavors(demo, () => expect.fail('a flavor is unreadable'))).map(({ id }) => id);
     const seen: string[] = [];
-    for (let hasMore = true; hasMore && seen.length <= whole.length; ) {
+    for (let hasMore = true; hasMore && seen.length <= whole.length;) {
       const page = await flavorPage(demo, seen.at(-1));
       seen.push(...page.ids);
       hasMore = page.hasMore;
@@ -258,7 +270,12 @@ function fateCases(bench: () => Bench): void {
     const id = await serverOf(bench(), demo, await newServer(demo, { portId: port.id }));
     await active(bench(), demo, id);
     await deleteServer(demo, id);
-    await until(bench(), 'gone', () => findServer(demo, id), (seen) => seen === null);
+    await until(
+      bench(),
+      'gone',
+      () => findServer(demo, id),
+      (seen) => seen === null,
+    );
     const changed = await listChangedServers(demo, { sinceMs, allTenants: false });
     expect(changed.find((server) => server.id === id)?.status).toBe('DELETED');
   });
@@ -271,7 +288,7 @@ function fateCases(bench: () => Bench): void {
     expect(['text', 'not_yet']).toContain((await readConsole(demo, id)).kind);
   });
 
-  test('of two servers that are asked for at the same time with one port one runs, and may lose it', async () => {
+  test('of two servers that are asked for at once with one port, one runs, and may lose it', async () => {
     const { demo } = bench();
     const port = await portOf(demo);
     const wanted = await newServer(demo, { portId: port.id });
@@ -287,7 +304,12 @@ function fateCases(bench: () => Bench): void {
     for (const loser of settled.filter(({ status }) => status !== 'ACTIVE')) {
       expect(loser.status).toBe('ERROR');
       await deleteServer(demo, loser.id);
-      await until(bench(), 'gone', () => findServer(demo, loser.id), (seen) => seen === null);
+      await until(
+        bench(),
+        'gone',
+        () => findServer(demo, loser.id),
+        (seen) => seen === null,
+      );
     }
     // The later one is refused only after it has taken the port over, and gives it back to nobody.
     const holder = ids.length === 1 ? winner?.id : null;
@@ -304,7 +326,12 @@ function fateCases(bench: () => Bench): void {
     const id = await serverOf(bench(), demo, await newServer(demo, { portId: port.id }));
     await active(bench(), demo, id);
     await deleteServer(demo, id);
-    await until(bench(), 'gone', () => findServer(demo, id), (seen) => seen === null);
+    await until(
+      bench(),
+      'gone',
+      () => findServer(demo, id),
+      (seen) => seen === null,
+    );
     expect(await findPort(demo, port.id)).toMatchObject({ deviceId: null, address: port.address });
     expect(await findFloatingIp(demo, ip.id)).toEqual({ ...ip, portId: port.id });
     await deletePort(demo, port.id);
@@ -349,7 +376,9 @@ function fateCases(bench: () => Bench): void {
 // ------------------------------------------------------------------------------------------------- the parts
 
 /** What each refuses, by name, one after the other. */
-async function inTurn(works: Readonly<Record<string, () => Promise<unknown>>>): Promise<Record<string, string>> {
+async function inTurn(
+  works: Readonly<Record<string, () => Promise<unknown>>>,
+): Promise<Record<string, string>> {
   const refusals: Record<string, string> = {};
   for (const [name, work] of Object.entries(works)) refusals[name] = await refusalIn(work());
   return refusals;
@@ -389,13 +418,23 @@ async function serverOf(bench: Bench, session: OpenStackSession, wanted: NewServ
   const id = await createServer(session, wanted);
   afterwards(async () => {
     await deleteServer(session, id);
-    await until(bench, 'gone', () => findServer(session, id), (seen) => seen === null);
+    await until(
+      bench,
+      'gone',
+      () => findServer(session, id),
+      (seen) => seen === null,
+    );
   });
   return id;
 }
 
 async function settledServer(bench: Bench, session: OpenStackSession, id: string): Promise<Server> {
-  const seen = await until(bench, 'settled', () => findServer(session, id), (server) => server?.status !== 'BUILD');
+  const seen = await until(
+    bench,
+    'settled',
+    () => findServer(session, id),
+    (server) => server?.status !== 'BUILD',
+  );
   return seen ?? expect.fail('the server is gone');
 }
 

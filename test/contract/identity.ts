@@ -9,7 +9,16 @@ import { findRoleId } from '../../src/openstack/keystone/roles.ts';
 import { createTrust, listTrustsForMe } from '../../src/openstack/keystone/trusts.ts';
 import { createTokenValidator, type TokenValidator } from '../../src/openstack/keystone/validation.ts';
 import type { OpenStackSession } from '../../src/openstack/session.ts';
-import { afterwards, anything, passwordOf, projectIdOf, projectNamed, refusal, tokenOf, type Bench } from './bench.ts';
+import {
+  afterwards,
+  anything,
+  passwordOf,
+  projectIdOf,
+  projectNamed,
+  refusal,
+  tokenOf,
+  type Bench,
+} from './bench.ts';
 
 export function identityContract(bench: () => Bench): void {
   describe('Identity', () => {
@@ -192,7 +201,11 @@ function delegationCases(bench: () => Bench): void {
       expect.objectContaining({ id: trustId, trustorUserId: userId, projectId }),
     );
     const acting = session(passwordOf(target, 'admin', { kind: 'trust', trustId }));
-    expect(await acting.identity()).toMatchObject({ userId, projectId, roles: expect.arrayContaining(['member']) });
+    expect(await acting.identity()).toMatchObject({
+      userId,
+      projectId,
+      roles: expect.arrayContaining(['member']),
+    });
     const tooMuch = createTrust(admin, { ...wanted, roles: ['admin'] });
     expect(await refusal(tooMuch)).toMatchObject({ effect: 'none' });
 

@@ -19,7 +19,8 @@ import { afterwards, type Bench } from './bench.ts';
 const PROVIDER_ID = asId<'provider'>('contract');
 /** What a life has to be over in, whatever the cloud: the test's own limit comes first. */
 const ROUNDS_MAX = 2000;
-export const PUBLIC_KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0000000000000000000000000000000000000000000 contract';
+export const PUBLIC_KEY =
+  'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0000000000000000000000000000000000000000000 contract';
 
 export interface LifeOptions {
   readonly own: OpenStackSession;
@@ -103,7 +104,8 @@ export function createLife({ target }: Bench, options: LifeOptions): Life {
     async server() {
       const { servers } = await see();
       const [server, ...others] = servers.filter(({ status }) => status !== 'DELETED');
-      if (server === undefined || others.length > 0) throw new Error(`not one server: ${JSON.stringify(servers)}`);
+      if (server === undefined || others.length > 0)
+        throw new Error(`not one server: ${JSON.stringify(servers)}`);
       return server;
     },
   };

@@ -9,7 +9,15 @@ import { NOVA_MICROVERSION } from '../../src/openstack/nova/microversion.ts';
 import { actOnServer, deleteServer, findServersByTag } from '../../src/openstack/nova/servers.ts';
 import { probeRights } from '../../src/openstack/rights.ts';
 import type { OpenStackSession } from '../../src/openstack/session.ts';
-import { afterwards, passwordOf, projectIdOf, projectNamed, refusalIn, tokenOf, type Bench } from './bench.ts';
+import {
+  afterwards,
+  passwordOf,
+  projectIdOf,
+  projectNamed,
+  refusalIn,
+  tokenOf,
+  type Bench,
+} from './bench.ts';
 import { deleteTrust, validator } from './identity.ts';
 import { createLife, PUBLIC_KEY, type Life, type LifeOptions } from './life.ts';
 import { listTrustsForMe } from '../../src/openstack/keystone/trusts.ts';
@@ -42,7 +50,9 @@ export function livesContract(bench: () => Bench): void {
 
     test('as administrator, ownership trust', async () => {
       const { admin, demo, target } = bench();
-      const caller = await validator(bench(), admin).validate(await tokenOf(bench(), passwordOf(target, 'demo')));
+      const caller = await validator(bench(), admin).validate(
+        await tokenOf(bench(), passwordOf(target, 'demo')),
+      );
       if (caller.kind !== 'valid') expect.fail(`the token is ${caller.kind}`);
       const { userId, projectId } = caller.caller;
       afterwards(async () => {
@@ -143,7 +153,9 @@ async function wholeLife(bench: Bench, life: Life, expected: Expected): Promise<
   expect(userData).toContain(PUBLIC_KEY);
   const before = await life.see();
   expect(before).toMatchObject({ port: { serverId: id }, floatingIp: { portId: before.port?.id } });
-  expect(life.provider.connection(subjectOf(life), before)).toMatchObject({ host: before.floatingIp?.address });
+  expect(life.provider.connection(subjectOf(life), before)).toMatchObject({
+    host: before.floatingIp?.address,
+  });
 
   const shelved = await life.bring('shelved');
   expect(shelved.verdict).toEqual({ kind: 'done' });

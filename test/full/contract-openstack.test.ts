@@ -1,6 +1,13 @@
 /** The contract of Berth with its clouds, on a real OpenStack. */
 import { cloudContract, type OpenedTarget } from '../contract/contract.ts';
-import { CALL_OF, ONLY_REAL, RETRY_AFTER_S, STATUSES, type ContractTarget, type Pace } from '../contract/target.ts';
+import {
+  CALL_OF,
+  ONLY_REAL,
+  RETRY_AFTER_S,
+  STATUSES,
+  type ContractTarget,
+  type Pace,
+} from '../contract/target.ts';
 import { REAL_CLOUD_START_MS_MAX, startRealCloud, whyNoRealCloud } from '../support/real-cloud.ts';
 
 /** A call takes up to a second on a busy machine. */

@@ -16,6 +16,8 @@ if (reason !== null) console.warn(`no real OpenStack here: it ${reason}`);
 
 const POLL_MS = 1000;
 const SETTLE_MS_MAX = 60_000;
+/** Looks cost the cloud as much as the work that is waited for. */
+const LOOK_MS = 500;
 
 /** What has to be the same afterwards. */
 const keptSchema = z.object({
@@ -58,9 +60,10 @@ describe.skipIf(reason !== null)('Berth with an empty data folder', () => {
       }
       const ids = [await site.borrow('demo', 'gpu_tiny', '--for', '2h', '--name', 'one')];
       ids.push(await site.borrow('lab2', 'gpu_medium', '--for', '2h', '--name', 'two'));
-      await eventually('two active leases', SETTLE_MS_MAX, async () =>
-        (await leases()).every(({ state }) => state === 'active'),
-      );
+      const states = async (): Promise<string> =>
+        (await site.client(admin).listLeases()).leases.map(({ state }) => state).join();
+      const areActive = async (): Promise<boolean> => (await states()) === 'active,active';
+      await eventually('two active leases', SETTLE_MS_MAX, areActive, states, LOOK_MS);
       const before = await leases();
       expect(before.map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
       const outside = await admin.outside();

@@ -148,7 +148,11 @@ test('a token shows its secret once and works until it is revoked', async () => 
   const manager = createClient({ baseUrl: server.url, token: await server.token('manager', 'demo') });
   const { token: made, secret } = await manager.createToken({ name: 'ci', role: 'reader', duration: '1d' });
   const reader = createClient({ baseUrl: server.url, token: secret });
-  expect((await reader.getStatus()).actor).toMatchObject({ user_id: 'ci', project_id: 'demo', role: 'reader' });
+  expect((await reader.getStatus()).actor).toMatchObject({
+    user_id: 'ci',
+    project_id: 'demo',
+    role: 'reader',
+  });
   const { tokens } = await manager.listTokens();
   expect(tokens.map(({ id }) => id)).toContain(made.id);
   expect(JSON.stringify(tokens)).not.toContain(secret);

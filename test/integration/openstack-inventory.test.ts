@@ -74,17 +74,42 @@ describe('a poll', () => {
     ]);
   });
 
-  test('comes soon after the cloud had no place where the books showed one', async () => {
-    const service = await new SimulatedService().open();
-    await service.clock.run(MINUTE_MS);
-    // Behind the back of the last poll, so that the grant is on a host that is down.
-    for (const name of service.cloud.hosts.keys())
-      service.cloud.setHostUp(name, false, service.clock.wallMs());
+  test('comes soon after a start that failed, since the books seem to be behind', async () => {
+    const service = await new SimulatedService({ controllers: { pollIntervalMs: 60 * MINUTE_MS } }).open();
+    service.cloud.faultPolicy = { ...service.cloud.faultPolicy, rates: { buildError: 1 } };
     await service.borrow(['a']);
     await service.clock.runUntil(() => (service.lease('a')?.setbacks.length ?? 0) > 0, 5 * MINUTE_MS);
     const failedAtMs = service.engine.nowMs();
     await service.clock.run(4 * SECOND_MS);
     expect(service.controllers.providers()[0]?.observedAtMs).toBeGreaterThan(failedAtMs);
+  });
+
+  test('goes on with the last numbers of a Placement that does not answer', async () => {
+    let isDown = false;
+    const service = await new SimulatedService({
+      topology: ACCELERATORS,
+      onRequest: (request) => {
+        if (isDown && request.includes('/placement/')) throw new TypeError('fetch failed');
+      },
+    }).open();
+    await service.clock.run(MINUTE_MS);
+    isDown = true;
+    await service.clock.run(MINUTE_MS);
+    expect(service.controllers.providers()).toMatchObject([{ reachable: true }]);
+    expect(service.controllers.providers()[0]?.warnings.join()).toContain('Placement does not answer');
+    expect(counts(service)).toEqual({ vgpu: '4/4', t4: '2/2', fpga: '1/1' });
+  });
+
+  test("counts by Nova's own numbers where there is no Placement to read", async () => {
+    const services = { ...defaultTopology.services, missing: ['placement'] };
+    const service = await new SimulatedService({ topology: { services } }).open();
+    const [status] = service.controllers.providers();
+    expect(status?.warnings.join()).toContain('Placement cannot be read');
+    const [row] = service.engine.world.hosts.values();
+    expect(row?.host).toMatchObject({
+      capacity: { vcpus: 112, memoryMiB: 384 * 1024 },
+      foreign: { resources: { memoryMiB: 512 } },
+    });
   });
 
   test('reads a host that is full from Placement itself', async () => {

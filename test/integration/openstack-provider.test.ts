@@ -77,7 +77,12 @@ test('brings a lease up, to the shelf, back, and away again', async () => {
     steps: ['shelve', 'lock'],
   });
   expect([...cloud.servers.values()]).toMatchObject([
-    { vmState: 'shelved_offloaded', host: null, locked: true, lockedReason: expect.stringContaining('berth lease unshelve') },
+    {
+      vmState: 'shelved_offloaded',
+      host: null,
+      locked: true,
+      lockedReason: expect.stringContaining('berth lease unshelve'),
+    },
   ]);
   expect(await world.bring('running', { ...STATES.comeback })).toMatchObject({
     verdict: { kind: 'done' },
@@ -276,4 +281,3 @@ function live(cloud: SimCloud): number {
 function running(cloud: SimCloud): number {
   return [...cloud.servers.values()].filter(({ vmState }) => vmState === 'active').length;
 }
-

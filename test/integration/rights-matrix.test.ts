@@ -90,7 +90,8 @@ let cells = 0;
 beforeAll(async () => {
   server = await startTestServer();
   const { world } = server.engine;
-  flavorId = server.service.publicFlavors().flavors.find(({ available }) => (available ?? 0) > 1)?.flavor.id ?? '';
+  flavorId =
+    server.service.publicFlavors().flavors.find(({ available }) => (available ?? 0) > 1)?.flavor.id ?? '';
   hostId = [...world.hosts.keys()][0] ?? '';
   const report = await fetch(`${server.url}${routes.listFlavorGpus.path}`);
   const { flavors } = routes.listFlavorGpus.response.parse(await report.json());

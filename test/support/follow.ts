@@ -29,7 +29,7 @@ export interface Brought {
   readonly failures: readonly { readonly step: StepKind; readonly error: ProviderError }[];
 }
 
-/** Until there is a verdict. Rejects with the ProviderError that is the last word, or when it takes too long. */
+/** Until there is a verdict. Rejects with a ProviderError that is the last word, or if there is none. */
 export async function follow(loop: Follow): Promise<Brought> {
   const { provider, clock, deploymentId, lease, record } = loop;
   const steps: StepKind[] = [];
@@ -48,7 +48,11 @@ export async function follow(loop: Follow): Promise<Brought> {
     if (verdict.kind === 'step') {
       const { step } = verdict;
       steps.push(step.kind);
-      openIntent = { step: step.kind, openedAtMs: nowMs, timeoutMs: loop.lostCallMs ?? provider.callTimeoutMs };
+      openIntent = {
+        step: step.kind,
+        openedAtMs: nowMs,
+        timeoutMs: loop.lostCallMs ?? provider.callTimeoutMs,
+      };
       try {
         await loop.beforeStep?.(step);
         record(await provider.perform(step, { deploymentId, lease: lease() }));

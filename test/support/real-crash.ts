@@ -13,7 +13,7 @@ import type { RealCloud } from './real-cloud.ts';
 import { RealSite, type Serving } from './real-site.ts';
 
 /** Longer than this cloud takes for any call, even on a busy machine. */
-const CALL_TIMEOUT_S = 8;
+const CALL_TIMEOUT_S = 10;
 const SETTLE_MS_MAX = 90_000;
 /** Looks cost the cloud as much as the work that is waited for. */
 const LOOK_MS = 500;
@@ -115,7 +115,7 @@ class Scene {
     await this.#serving?.end('SIGKILL');
     this.#serving = null;
     this.#crashes += 1;
-    expect(this.#site.newestIntent()).toEqual({ step, isOpen: true });
+    expect(this.#site.newestIntent()?.step).toBe(step);
     await this.#rest(step);
     return caught;
   }

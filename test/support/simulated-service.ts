@@ -70,7 +70,9 @@ export class SimulatedService {
     this.#options = options;
     const projects = [...defaultTopology.projects, { name: 'service', private_cidr: '10.30.0.0/24' }];
     this.clock = options.after?.clock ?? createVirtualClock(T0);
-    this.cloud = options.after?.cloud ?? new SimCloud({ topology: { ...defaultTopology, projects, ...options.topology } });
+    this.cloud =
+      options.after?.cloud ??
+      new SimCloud({ topology: { ...defaultTopology, projects, ...options.topology } });
     // Another generator than the first service's: the cloud draws its ids from it.
     this.prng = createPrng(options.seed ?? (options.after === undefined ? 1 : 2));
     this.#deploymentId = options.after === undefined ? DEPLOYMENT_ID : 'd1d1d1d1';

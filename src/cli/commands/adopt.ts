@@ -96,10 +96,7 @@ interface Given {
   readonly floatingIpId: string | null;
 }
 
-function adoptionOf(
-  server: Known,
-  given: Given,
-): AdoptionBody {
+function adoptionOf(server: Known, given: Given): AdoptionBody {
   return {
     server_id: server.server_id,
     name: need(given.name ?? server.name, '--name'),

@@ -14,6 +14,8 @@ const flavor = {
   gpus: { V100: 2 },
   total: 4,
   available: 0,
+  observed_at: null,
+  note: null,
   next_free_at: '2026-11-21T14:10:00Z',
   disabled: false,
   misconfigured: null,
@@ -85,6 +87,16 @@ describe('lists', () => {
     expect(await ids('--sort-column', 'available', '--sort-descending')).toBe('f10\nf1\n');
     expect(await ids('--sort-column', 'Next Free')).toBe('f1\nf10\n');
   });
+});
+
+test('a number that nobody knows is neither 0 nor none', async () => {
+  const unknown = { ...flavor, available: null, next_free_at: null, note: 'not seen' };
+  const cli = createCliTest({ fetch: async () => Response.json({ flavors: [unknown] }) });
+  expect(await cli.run('flavor', 'list', '-f', 'json')).toBe(0);
+  expect(JSON.parse(cli.stdout())).toMatchObject([{ Available: null }]);
+  const table = createCliTest({ fetch: async () => Response.json({ flavors: [unknown] }) });
+  expect(await table.run('flavor', 'list', '--long')).toBe(0);
+  expect(table.stdout()).toMatch(/\?.*not seen/);
 });
 
 describe('single things', () => {

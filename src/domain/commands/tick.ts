@@ -1,5 +1,4 @@
 /** `tick`: everything that happens by the passing of time alone. */
-import type { HostId, LeaseId } from '../../base/ids.ts';
 import { formatDuration, formatTime } from '../../base/units.ts';
 import { forgivenAt, nextWarningAt, type DueKey } from '../due.ts';
 import type { Draft } from '../draft.ts';
@@ -30,9 +29,7 @@ export function tick(draft: Draft): Handled {
 /** Due, but it has to wait: the service is frozen or only observes, or its clock is in doubt. */
 function isHeldBack(draft: Draft, key: DueKey): boolean {
   const { world, nowMs } = draft;
-  const lease = key.startsWith('lease:')
-    ? world.leases.get(key.slice('lease:'.length) as LeaseId)
-    : undefined;
+  const lease = key.kind === 'lease' ? world.leases.get(key.id) : undefined;
   if (lease === undefined) return false;
   const { freeze, clockDoubt, mode } = world.control;
   const paused = freeze !== null || mode.kind === 'observe';
@@ -52,12 +49,11 @@ function isHeldBack(draft: Draft, key: DueKey): boolean {
 }
 
 function handleDue(draft: Draft, key: DueKey): boolean {
-  const id = key.slice(key.indexOf(':') + 1);
-  if (key.startsWith('host:')) {
-    undrainHost(draft, id as HostId);
+  if (key.kind === 'host') {
+    undrainHost(draft, key.id);
     return true;
   }
-  const lease = draft.world.leases.get(id as LeaseId);
+  const lease = draft.world.leases.get(key.id);
   return lease !== undefined && leaseDue(draft, lease);
 }
 

@@ -10,7 +10,12 @@ import type { BerthMark, ServerSeen, Sighting, Step } from './sighting.ts';
 /** Pure. `made`: what the answer told. null: it says too little, look. */
 export function advance(
   sighting: Sighting,
-  { step, made, lease, mark }: {
+  {
+    step,
+    made,
+    lease,
+    mark,
+  }: {
     readonly step: Step;
     readonly made: Partial<ProviderRefs>;
     readonly lease: Lease;

@@ -104,7 +104,7 @@ function planRunning(input: PlanInput): Plan {
     case 'ACTIVE':
       if (keeper.taskState?.startsWith('shelving') === true)
         return wait(null, 'somebody else is shelving it');
-      return planAddress(input, comeback);
+      return planAddress(input, keeper, comeback);
     case 'SHELVED':
     case 'SHELVED_OFFLOADED':
       return comeback ? planUnshelve(input, keeper) : changed(keeper);
@@ -137,7 +137,11 @@ function planFreshServer({ sighting, lease }: PlanInput): Plan {
   return step({ kind: 'createServer' }, 'the port is there and has no server');
 }
 
-function planAddress({ sighting, wantsFloatingIp }: PlanInput, comeback: boolean): Plan {
+function planAddress({ sighting, wantsFloatingIp }: PlanInput, server: ServerSeen, comeback: boolean): Plan {
+  // Of two creations with one port, Nova gives it to the later one and loses it with that (26.2.2).
+  if (!comeback && sighting.port !== null && sighting.port.serverId !== server.id) {
+    return failed('port_lost', 'the server runs without its network port', 'other_host');
+  }
   if (!wantsFloatingIp) return { kind: 'done' };
   const { port, floatingIp } = sighting;
   if (port === null) {

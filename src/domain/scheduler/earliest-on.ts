@@ -7,7 +7,7 @@ import type { DeviceId } from '../../base/ids.ts';
 import type { Claim } from '../model/claim.ts';
 import type { DeviceClass, DeviceCounts, Resources } from '../model/host.ts';
 import { drainTouches } from './calendar.ts';
-import { countOf, fits, type Need } from './free.ts';
+import { countOf, fits, fitsResources, type Need } from './free.ts';
 import { freeUnits, isOpen, type HostRow } from './host-row.ts';
 
 /** A claim with the time for which it is expected to lie there. */
@@ -172,6 +172,20 @@ function earliestForUnits(
   return Number.POSITIVE_INFINITY;
 }
 
+/**
+ * After which of `claims`, which are given back in this order, `need` first fits on a unit host: the end of
+ * that one; Infinity if not even after the last.
+ */
+export function firstReleaseOfUnits(row: HostRow, need: Need, claims: readonly Claim[]): number {
+  const cards = new CardsInUse(row);
+  for (const claim of claims) cards.take(claim, 1);
+  for (const claim of claims) {
+    cards.take(claim, -1);
+    if (cards.leave(need)) return claim.untilMs;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
 class CardsInUse {
   readonly #row: HostRow;
   readonly #uses = new Map<DeviceId, number>();
@@ -203,6 +217,8 @@ class CardsInUse {
   /** True if `need` fits beside them. */
   leave(need: Need): boolean {
     const resources = { vcpus: this.#vcpus, memoryMiB: this.#memoryMiB, diskGiB: this.#diskGiB };
+    // Cards are counted only where the rest suffices: it is given back together with them.
+    if (!fitsResources(resources, need.resources)) return false;
     return fits({ resources, ...freeUnits(this.#row.host, this.#uses) }, need);
   }
 }

@@ -5,9 +5,9 @@
  * claim keeps its (past) time.
  */
 import type { Claim } from '../model/claim.ts';
-import { earliestOn } from './earliest-on.ts';
+import { earliestOn, firstReleaseOfUnits } from './earliest-on.ts';
 import { addCounts, addResources, fits, type Need } from './free.ts';
-import { freeWith, hasCalendar, isOpen, type HostRow } from './host-row.ts';
+import { hasCalendar, isOpen, type HostRow } from './host-row.ts';
 
 interface Tree {
   readonly need: Need;
@@ -179,20 +179,15 @@ function lowerBound(row: HostRow, need: Need, { nowMs, extra }: View): number {
     return startMs === nowMs ? 0 : startMs;
   }
   if (fits(row.free, need)) return 0;
-  const held = [...row.claims.values()].filter((entry) => entry.held);
-  held.sort((a, b) => a.claim.untilMs - b.claim.untilMs);
+  const held: Claim[] = [];
+  for (const entry of row.claims.values()) if (entry.held) held.push(entry.claim);
+  held.sort((a, b) => a.untilMs - b.untilMs);
+  if (row.host.claimKind === 'unit') return firstReleaseOfUnits(row, need, held);
   let { free } = row;
-  for (const { claim } of held) {
-    const endMs = claim.untilMs;
-    free =
-      row.host.claimKind === 'slot'
-        ? {
-            resources: addResources(free.resources, claim.resources),
-            singles: addCounts(free.singles, claim.devices),
-            groups: [],
-          }
-        : freeWith(row, (entry) => entry.held && entry.claim.untilMs > endMs);
-    if (fits(free, need)) return endMs;
+  for (const claim of held) {
+    const resources = addResources(free.resources, claim.resources);
+    free = { resources, singles: addCounts(free.singles, claim.devices), groups: [] };
+    if (fits(free, need)) return claim.untilMs;
   }
   return Number.POSITIVE_INFINITY;
 }

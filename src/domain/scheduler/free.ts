@@ -55,11 +55,15 @@ export function totalDevices(counts: DeviceCounts): number {
   return total;
 }
 
+/** An overdrawn resource is no obstacle for who needs none of it. */
+export function fitsResources(free: Resources, need: Resources): boolean {
+  if (free.vcpus < need.vcpus && need.vcpus > 0) return false;
+  if (free.memoryMiB < need.memoryMiB && need.memoryMiB > 0) return false;
+  return free.diskGiB >= need.diskGiB || need.diskGiB === 0;
+}
+
 export function fits(free: Free, need: Need): boolean {
-  const { resources } = free;
-  if (resources.vcpus < need.resources.vcpus && need.resources.vcpus > 0) return false;
-  if (resources.memoryMiB < need.resources.memoryMiB && need.resources.memoryMiB > 0) return false;
-  if (resources.diskGiB < need.resources.diskGiB && need.resources.diskGiB > 0) return false;
+  if (!fitsResources(free.resources, need.resources)) return false;
   for (const deviceClass in need.devices) {
     if (devicesFree(free, deviceClass) < countOf(need.devices, deviceClass)) return false;
   }
@@ -172,28 +176,33 @@ function chooseGroups(
   });
   candidates.sort((a, b) => b.count - a.count || a.size - b.size || a.index - b.index);
   const exact = candidates.slice(0, EXACT_GROUPS_MAX);
-  let best: { groupIndexes: readonly number[]; singles: number } | null = null;
+  let best: { readonly mask: number; readonly singles: number } | null = null;
   let bestCost = Number.POSITIVE_INFINITY;
   for (let mask = 0; mask < 1 << exact.length; mask++) {
-    let fromGroups = 0;
-    let size = 0;
-    const groupIndexes: number[] = [];
-    exact.forEach((candidate, bit) => {
-      if ((mask & (1 << bit)) === 0) return;
+    let [fromGroups, size, groups] = [0, 0, 0];
+    for (let bit = 0; bit < exact.length; bit++) {
+      const candidate = exact[bit];
+      if (candidate === undefined || (mask & (1 << bit)) === 0) continue;
       fromGroups += candidate.count;
       size += candidate.size;
-      groupIndexes.push(candidate.index);
-    });
+      groups += 1;
+    }
     const singles = Math.max(0, wanted - fromGroups);
     if (singles > singlesFree) continue;
     const stranded = size - Math.min(wanted, fromGroups);
-    const cost = stranded * 1_000_000 + singles * 1000 + groupIndexes.length;
+    const cost = stranded * 1_000_000 + singles * 1000 + groups;
     if (cost < bestCost) {
       bestCost = cost;
-      best = { groupIndexes, singles };
+      best = { mask, singles };
     }
   }
-  if (best !== null) return best;
+  if (best !== null) {
+    const { mask, singles } = best;
+    const groupIndexes = exact
+      .filter((_candidate, bit) => (mask & (1 << bit)) !== 0)
+      .map(({ index }) => index);
+    return { groupIndexes, singles };
+  }
   // More groups than the exact search covers are needed: all of those, then the rest largest first.
   const groupIndexes: number[] = [];
   let missing = wanted - singlesFree;

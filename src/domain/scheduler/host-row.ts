@@ -43,31 +43,36 @@ export function freeWith(
   counts: (claim: HostClaim) => boolean,
   extra: readonly Claim[] = [],
 ): Free {
+  const lying: Claim[] = [];
+  for (const entry of row.claims.values()) if (counts(entry)) lying.push(entry.claim);
+  for (const claim of extra) lying.push(claim);
   const { host } = row;
   let { vcpus, memoryMiB, diskGiB } = addResources(host.capacity, host.foreign.resources, -1);
-  const singles: Record<DeviceClass, number> = { ...host.slots };
+  for (const { resources } of lying) {
+    vcpus -= resources.vcpus;
+    memoryMiB -= resources.memoryMiB;
+    diskGiB -= resources.diskGiB;
+  }
+  const resources = { vcpus, memoryMiB, diskGiB };
+  if (host.claimKind === 'slot') return { resources, singles: freeSlots(host, lying), groups: [] };
   const taken = new Set<DeviceId>();
+  for (const claim of lying) {
+    assert(claim.kind === 'unit', 'claims on a unit host name their devices');
+    for (const id of claim.deviceIds) taken.add(id);
+  }
+  const { singles, groups } = freeUnits(host, taken);
+  return { resources, singles, groups };
+}
+
+function freeSlots({ slots, foreign }: Host, lying: readonly Claim[]): DeviceCounts {
+  const singles: Record<DeviceClass, number> = { ...slots };
   const without = (devices: DeviceCounts): void => {
     for (const deviceClass in devices)
       singles[deviceClass] = countOf(singles, deviceClass) - countOf(devices, deviceClass);
   };
-  const lay = (claim: Claim): void => {
-    vcpus -= claim.resources.vcpus;
-    memoryMiB -= claim.resources.memoryMiB;
-    diskGiB -= claim.resources.diskGiB;
-    if (host.claimKind === 'slot') {
-      without(claim.devices);
-      return;
-    }
-    assert(claim.kind === 'unit', 'claims on a unit host name their devices');
-    for (const id of claim.deviceIds) taken.add(id);
-  };
-  for (const entry of row.claims.values()) if (counts(entry)) lay(entry.claim);
-  for (const claim of extra) lay(claim);
-  const resources = { vcpus, memoryMiB, diskGiB };
-  if (host.claimKind === 'unit') return { resources, ...freeUnits(host, taken) };
-  without(host.foreign.devices);
-  return { resources, singles, groups: [] };
+  for (const { devices } of lying) without(devices);
+  without(foreign.devices);
+  return singles;
 }
 
 /** What a host offers when nothing at all is on it. */
@@ -81,25 +86,40 @@ export function pickDevices(row: HostRow, need: Need, present: readonly Claim[])
   const taken = new Set<DeviceId>();
   for (const claim of present) if (claim.kind === 'unit') for (const id of claim.deviceIds) taken.add(id);
   const { alone, groups } = cardsOf(row.host);
-  const untouched = groups.filter((group) => isUntouched(group, taken));
+  const chosen = chooseGroups(groups, alone, taken, need);
+  const picked: DeviceId[] = [];
+  for (const deviceClass of Object.keys(need.devices).toSorted()) {
+    const upTo = picked.length + countOf(need.devices, deviceClass);
+    const pickFrom = (cards: readonly Device[]): void => {
+      for (const card of cards) {
+        if (picked.length === upTo) return;
+        if (card.deviceClass === deviceClass && !taken.has(card.id)) picked.push(card.id);
+      }
+    };
+    for (const group of chosen) pickFrom(group.healthy);
+    pickFrom(alone);
+    assert(picked.length === upTo, 'a need that fits finds its devices');
+  }
+  return picked;
+}
+
+/** The untouched groups that a need that fits had best use up. */
+function chooseGroups(
+  groups: readonly CardGroup[],
+  alone: readonly Device[],
+  taken: ReadonlySet<DeviceId>,
+  need: Need,
+): readonly CardGroup[] {
+  const untouched: CardGroup[] = [];
+  for (const group of groups) if (isUntouched(group, taken)) untouched.push(group);
+  if (untouched.length === 0) return untouched;
   const free: Free = {
     resources: need.resources,
     singles: countFree(alone, taken),
     groups: untouched.map((group) => group.counts),
   };
-  const choice = take(free, need);
-  const pool = [
-    ...choice.groupIndexes.flatMap((index) => untouched[index]?.healthy ?? []),
-    ...alone.filter((device) => !taken.has(device.id)),
-  ];
-  const picked: DeviceId[] = [];
-  for (const deviceClass of Object.keys(need.devices).toSorted()) {
-    const ofClass = pool.filter((device) => device.deviceClass === deviceClass);
-    const wanted = countOf(need.devices, deviceClass);
-    assert(ofClass.length >= wanted, 'a need that fits finds its devices');
-    for (const device of ofClass.slice(0, wanted)) picked.push(device.id);
-  }
-  return picked;
+  const indexes = new Set(take(free, need).groupIndexes);
+  return untouched.filter((_group, index) => indexes.has(index));
 }
 
 /** All devices of a host by class: what a lease could get if nothing were on it. */

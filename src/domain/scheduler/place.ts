@@ -16,8 +16,11 @@ export function windowFor(durationMs: number, fromMs: number, settings: Settings
   return { fromMs, untilMs: fromMs + settings.startEstimateMs + durationMs + settings.endEstimateMs };
 }
 
+const NO_HOSTS: ReadonlySet<HostId> = new Set();
+
 /** Hosts that failed this lease lately. */
 export function avoidedHosts(lease: Lease, nowMs: number, settings: Settings): ReadonlySet<HostId> {
+  if (lease.setbacks.length === 0) return NO_HOSTS;
   const hosts = new Set<HostId>();
   for (const setback of lease.setbacks) {
     if (setback.hostId !== null && setback.atMs + settings.avoidHostMs > nowMs) hosts.add(setback.hostId);
@@ -41,9 +44,13 @@ export function claimOn(
     untilMs: window.untilMs,
   };
   if (row.host.claimKind === 'slot') return { kind: 'slot', ...base, provisional: true };
-  const present = [...row.claims.values()].filter(presentDuring(window, nowMs)).map((entry) => entry.claim);
-  const others = imagined.filter((claim) => claim.fromMs < window.untilMs && claim.untilMs > window.fromMs);
-  return { kind: 'unit', ...base, deviceIds: pickDevices(row, demand, [...present, ...others]) };
+  const isPresent = presentDuring(window, nowMs);
+  const present: Claim[] = [];
+  for (const entry of row.claims.values()) if (isPresent(entry)) present.push(entry.claim);
+  for (const claim of imagined) {
+    if (claim.fromMs < window.untilMs && claim.untilMs > window.fromMs) present.push(claim);
+  }
+  return { kind: 'unit', ...base, deviceIds: pickDevices(row, demand, present) };
 }
 
 /**

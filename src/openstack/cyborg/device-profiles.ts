@@ -19,7 +19,8 @@ const replySchema = z.object({
 
 /**
  * `GET /device_profiles?name=a,b` (no microversion, as Nova calls it), expects 200: those that there are.
- * Source: cyborg 9 (Zed), cyborg/api/controllers/v2/device_profiles.py; nova 26.2.2, nova/accelerator/cyborg.py.
+ * Source: cyborg 9 (Zed), cyborg/api/controllers/v2/device_profiles.py; nova 26.2.2,
+ * nova/accelerator/cyborg.py.
  */
 export async function listDeviceProfiles(
   session: OpenStackSession,

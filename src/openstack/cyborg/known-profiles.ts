@@ -27,7 +27,7 @@ export class KnownProfiles {
     this.#clock = clock;
   }
 
-  /** Those that the flavors name, each with its groups or the reason why they are not known. Never rejects. */
+  /** Those that the flavors name, each with its groups or why these are not known. Never rejects. */
   async of(flavors: readonly NovaFlavor[]): Promise<DeviceProfiles> {
     const named = flavors.flatMap(({ extraSpecs }) => extraSpecs[PROFILE_KEY] ?? []);
     const names = [...new Set(named)].toSorted();

@@ -20,8 +20,8 @@ const replySchema = z.object({
 });
 
 /**
- * `GET /os-migrations?instance_uuid=…&limit=1` (2.87), expects 200: the newest migration of a server, a resize
- * among them; null: it never moved. Needs the admin role. Source: nova 26.2.2,
+ * `GET /os-migrations?instance_uuid=…&limit=1` (2.87), expects 200: the newest migration of a server, which
+ * a resize is, too; null: it never moved. Needs the admin role. Source: nova 26.2.2,
  * nova/api/openstack/compute/migrations.py.
  */
 export async function newestMigration(

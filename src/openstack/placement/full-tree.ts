@@ -14,9 +14,9 @@ const inventoriesSchema = z.object({
 const traitsSchema = z.object({ traits: z.array(z.string()) });
 
 /**
- * The tree of a host that is full, which Placement's search leaves out: everything on it counts as used, since
- * nothing fits there. One call, and two for each provider of the tree (1.36), each expects 200. Empty: there
- * is no such tree. Source: placement 8.0.0, handlers/{resource_provider,inventory,trait}.py.
+ * The tree of a host that is full, which Placement's search leaves out: everything on it counts as used,
+ * since nothing fits there. One call, and two for each provider of the tree (1.36), each expects 200. Empty:
+ * there is no such tree. Source: placement 8.0.0, handlers/{resource_provider,inventory,trait}.py.
  */
 export async function readFullTree(
   session: OpenStackSession,

@@ -20,7 +20,7 @@ export interface Tree {
 /** By hypervisor id. */
 export type Trees = ReadonlyMap<string, Tree>;
 
-/** Hosts that were full when they were first seen cost some 20 calls each; so many of them are read in a poll. */
+/** A host that was full when it was first seen costs some 20 calls; so many are read in a poll. */
 const FULL_TREES_MAX = 2;
 /** A hypervisor that Placement does not know is asked for again after this. */
 const ABSENT_MS = 5 * MINUTE_MS;

@@ -16,6 +16,7 @@ import {
   starting,
 } from '../../../test/integration/store-samples.ts';
 import { openCore, type SqliteCore } from './core.ts';
+import { planWrite } from './plan.ts';
 import { parseLoaded } from './decode.ts';
 
 const HOSTS = ['h0', 'h1', 'h2'] as const;
@@ -88,9 +89,9 @@ test('constraints accept what the domain grants, however it is batched; used is 
     fc.property(fc.array(fc.array(acts, { minLength: 1, maxLength: 8 }), { maxLength: 12 }), (groups) => {
       const { db, core, batch } = openMemory();
       const model = new Model();
-      core.commit(batch(HOSTS.map((id) => putHost(sampleHost(id)))));
+      core.commit(planWrite(batch(HOSTS.map((id) => putHost(sampleHost(id))))));
       for (const group of groups) {
-        core.commit(batch(group.flatMap((act) => model.decide(act))));
+        core.commit(planWrite(batch(group.flatMap((act) => model.decide(act)))));
         const rows = db.prepare('SELECT host_id, total, used FROM host_capacity WHERE used > 0').all();
         const wanted = HOSTS.map((id, index) => ({
           host_id: id,

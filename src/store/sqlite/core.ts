@@ -7,16 +7,10 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { LeaseId } from '../../base/ids.ts';
 import type { Control } from '../../domain/model/control.ts';
 import type { Lease } from '../../domain/model/lease.ts';
-import {
-  StoreError,
-  type CommitBatch,
-  type EventQuery,
-  type LoadedState,
-  type StoredEvent,
-} from '../../engine/ports.ts';
+import { StoreError, type EventQuery, type LoadedState, type StoredEvent } from '../../engine/ports.ts';
 import { storeErrorOf } from './failure.ts';
 import { migrate, readMigrations, type Migration } from './migrations.ts';
-import { planWrite } from './plan.ts';
+import type { WritePlan } from './plan.ts';
 import { createReader, type EndedQuery } from './reader.ts';
 import { numberAt, theRow } from './row.ts';
 import { controlTable } from './tables.ts';
@@ -34,7 +28,7 @@ export interface LoadedText extends Omit<LoadedState, 'snapshot'> {
 export interface SqliteCore {
   load(): LoadedText;
   /** All or nothing. */
-  commit(batch: CommitBatch): void;
+  commit(plan: WritePlan): void;
   hasBatch(batchId: string): boolean;
   readEvents(query: EventQuery): readonly StoredEvent[];
   readLease(leaseId: LeaseId): Lease | null;
@@ -91,8 +85,7 @@ export function openCore(db: DatabaseSync, options: CoreOptions): SqliteCore {
           snapshotJson: reader.snapshotJson(),
         };
       }),
-    commit: (batch) => {
-      const plan = planWrite(batch);
+    commit: (plan) => {
       transaction(() => {
         const epoch = numberAt(theRow(readEpoch.get()), 'epoch');
         if (plan.epoch !== epoch) {

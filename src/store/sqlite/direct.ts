@@ -5,6 +5,7 @@
 import { StoreError, type CommitBatch, type Store } from '../../engine/ports.ts';
 import type { SqliteCore } from './core.ts';
 import { parseLoaded } from './decode.ts';
+import { planWrite } from './plan.ts';
 
 /** Where a fault may be put in: throw a StoreError, or wait. */
 export interface DirectHooks {
@@ -30,7 +31,7 @@ export function createDirectStore(core: SqliteCore, hooks: DirectHooks = {}): St
       checkOpen();
       await hooks.beforeCommit?.(batch);
       checkOpen();
-      core.commit(batch);
+      core.commit(planWrite(batch));
       await hooks.afterCommit?.(batch);
     },
     hasBatch: (batchId) => run(() => core.hasBatch(batchId)),

@@ -1,4 +1,4 @@
-/** From a batch to the rows that it writes: pure, and done before the transaction begins. */
+/** From a batch to the rows that it writes: pure, and done before the writer is asked. */
 import { assert, unreachable } from '../../base/assert.ts';
 import type { Change } from '../../domain/model/entities.ts';
 import type { Host } from '../../domain/model/host.ts';

@@ -39,7 +39,9 @@ const SNAPSHOT_PARTS = {
   intents: 'SELECT body FROM intents INDEXED BY intents_open WHERE closed_at_ms IS NULL ORDER BY id',
   tokens: 'SELECT body FROM tokens ORDER BY id',
   findings: 'SELECT body FROM findings ORDER BY id',
-  idempotency: 'SELECT body FROM idempotency ORDER BY id',
+  idempotency:
+    "SELECT json_object('id', id, 'requestHash', request_hash, 'reply', json(reply), " +
+    "'expiresAtMs', expires_at_ms) AS body FROM idempotency ORDER BY id",
 } as const;
 
 export function createReader(db: DatabaseSync): Reader {

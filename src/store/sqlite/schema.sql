@@ -120,7 +120,7 @@ CREATE TABLE idempotency (
   id TEXT PRIMARY KEY,
   request_hash TEXT NOT NULL,
   expires_at_ms INTEGER NOT NULL,
-  body TEXT NOT NULL CHECK (json_valid(body))
+  reply TEXT NOT NULL CHECK (json_valid(reply))
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE intents (
@@ -187,8 +187,6 @@ CREATE TABLE tokens (
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX claim_devices_one_holder ON claim_devices (device_id) WHERE held = 1;
-
-CREATE INDEX claims_by_host ON claims (host_id);
 
 CREATE INDEX devices_by_group ON devices (host_id, iommu_group);
 

@@ -11,6 +11,7 @@ import { StoreError, type Store } from '../../engine/ports.ts';
 import { parseLoaded } from './decode.ts';
 import { createPrivateFile, prepareFolder } from './folder.ts';
 import { lockFolder, type Holder } from './lock.ts';
+import { planWrite } from './plan.ts';
 import type { Answers, Call } from './protocol.ts';
 import { startThread, type Thread } from './thread.ts';
 
@@ -87,7 +88,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       return parseLoaded(await call({ op: 'load' }));
     },
     commit: async (batch) => {
-      await call({ op: 'commit', batch });
+      await call({ op: 'commit', plan: planWrite(batch) });
     },
     hasBatch: (batchId) => call({ op: 'hasBatch', batchId }),
     readEvents: (query) => call({ op: 'readEvents', query }),

@@ -130,7 +130,7 @@ export const idempotencyTable = table<IdempotencyRecord>('idempotency', {
   id: (record) => record.id,
   request_hash: (record) => record.requestHash,
   expires_at_ms: (record) => record.expiresAtMs,
-  body: (record) => JSON.stringify(record),
+  reply: (record) => JSON.stringify(record.reply),
 });
 
 export const controlTable = table<Control>('control', {

@@ -35,7 +35,7 @@ function perform(call: Call): Answers[Call['op']] {
     case 'load':
       return core.load();
     case 'commit':
-      core.commit(call.batch);
+      core.commit(call.plan);
       return null;
     case 'hasBatch':
       return core.hasBatch(call.batchId);

@@ -121,7 +121,6 @@ CREATE TABLE claims (
   disk_gib INTEGER NOT NULL,
   holding TEXT NOT NULL CHECK (json_valid(holding))
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX claims_by_host ON claims (host_id);
 
 CREATE TABLE claim_classes (
   lease_id TEXT NOT NULL REFERENCES claims (lease_id) ON DELETE CASCADE,
@@ -233,11 +232,12 @@ CREATE TABLE findings (
   body TEXT NOT NULL CHECK (json_valid(body))
 ) STRICT, WITHOUT ROWID;
 
+-- Answers to repeat. `id` begins with the time of expiry: rows come at one end and go at the other.
 CREATE TABLE idempotency (
   id TEXT PRIMARY KEY,
   request_hash TEXT NOT NULL,
   expires_at_ms INTEGER NOT NULL,
-  body TEXT NOT NULL CHECK (json_valid(body))
+  reply TEXT NOT NULL CHECK (json_valid(reply))
 ) STRICT, WITHOUT ROWID;
 
 -- The audit log: append-only, numbered without gaps.

@@ -32,11 +32,9 @@ const accountJson = z.object({
   project_id: z.string().nullable(),
   project_name: z.string().nullable(),
   roles: z.array(z.string()),
-  rights: z
-    .enum(['full', 'member'])
-    .meta({
-      description: '`full`: it sees hosts and the servers of all projects. `member`: its own project.',
-    }),
+  rights: z.enum(['full', 'member']).meta({
+    description: '`full`: it sees hosts and the servers of all projects. `member`: its own project.',
+  }),
   missing: z.array(z.string()).meta({ description: 'What it may not read.' }),
   ownership: z.enum(['project', 'trust', 'service']),
   placement: z.enum(['nova', 'pinned']),

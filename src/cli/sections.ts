@@ -13,7 +13,7 @@ import { projectAdd, projectRemove } from './commands/project-grant.ts';
 import { projectList, projectSet } from './commands/project.ts';
 import { queueList } from './commands/queue.ts';
 import { returnLease } from './commands/return.ts';
-import { doctor } from './commands/doctor.ts';
+import { doctor } from './commands/doctor-command.ts';
 import { configCheck, configPrint, serve, version } from './commands/serve.ts';
 import { freeze, status, thaw } from './commands/service.ts';
 import { ssh } from './commands/ssh.ts';

@@ -59,7 +59,7 @@ interface Login {
 }
 
 /** Each with its own text and fix; none repeats a secret. */
-export function loginFailure(failure: LoginFailure, { name, authUrl, credentials }: Login): CliFailure {
+function loginFailure(failure: LoginFailure, { name, authUrl, credentials }: Login): CliFailure {
   switch (failure.kind) {
     case 'bad_credentials':
       return new CliFailure(

@@ -138,7 +138,8 @@ async function seeAgain(
   port: PortSeen | null,
   found: readonly ServerSeen[],
 ): Promise<PortSeen | null> {
-  if (port === null || !found.some(({ id, status }) => status === 'ACTIVE' && id !== port.serverId)) return port;
+  if (port === null || !found.some(({ id, status }) => status === 'ACTIVE' && id !== port.serverId))
+    return port;
   const again = await ports.findPort(session, port.id);
   return again === null ? null : portSeen(again);
 }

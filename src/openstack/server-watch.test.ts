@@ -12,7 +12,7 @@ function nova(): {
   readonly clock: ReturnType<typeof createVirtualClock>;
   readonly watch: ServerWatch;
   readonly asked: string[];
-  write(id: string, status: string): void;
+  readonly write: (id: string, status: string) => void;
   fail: boolean;
 } {
   const clock = createVirtualClock(START_MS);

@@ -37,7 +37,7 @@ export function pickAccelerators(
 }
 
 /** Units that nobody holds. */
-export function freeUnits({ total, reserved, held }: SimAccelerator): number {
+function freeUnits({ total, reserved, held }: SimAccelerator): number {
   return total - reserved - Object.values(held).reduce((sum, amount) => sum + amount, 0);
 }
 

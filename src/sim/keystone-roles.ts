@@ -84,7 +84,7 @@ export function handleAssignments(call: Call): Reply {
   return { status: 200, json: { role_assignments: assignments, links: {} } };
 }
 
-export function showRole(name: string): unknown {
+function showRole(name: string): unknown {
   return { id: ROLE_IDS.get(name) ?? '', name, domain_id: null };
 }
 

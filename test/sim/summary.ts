@@ -30,7 +30,7 @@ const TRANSITIONS = [
 ] as const;
 
 /** How often each transition was made, those that never were included. */
-export function transitionCounts(reports: readonly Report[]): Record<string, number> {
+function transitionCounts(reports: readonly Report[]): Record<string, number> {
   const never: Record<string, number> = Object.fromEntries(TRANSITIONS.map((name) => [name, 0]));
   return add([never, ...reports.map((report) => report.transitions)]);
 }

@@ -1,6 +1,6 @@
 /**
- * The life of one lease on a real OpenStack, in which the server process is killed at outside calls that make,
- * keep, bring back or take away something, and started again.
+ * The life of one lease on a real OpenStack, in which the server process is killed at outside calls that
+ * make, keep, bring back or take away something, and started again.
  */
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';

@@ -23,7 +23,7 @@ export const findingList = defineCommand({
   },
 });
 
-export function findingColumns(nowMs: number): readonly Column<Finding>[] {
+function findingColumns(nowMs: number): readonly Column<Finding>[] {
   return [
     { name: 'ID', cell: (finding) => textCell(finding.id), long: true },
     { name: 'Code', cell: (finding) => textCell(finding.code, 'warn') },

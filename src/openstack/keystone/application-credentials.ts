@@ -20,8 +20,8 @@ const replySchema = z.object({
 });
 
 /**
- * `GET /v3/users/{user}/application_credentials/{id}`, expects 200; the owner may read it. Source: keystone 22
- * (Zed), keystone/api/users.py.
+ * `GET /v3/users/{user}/application_credentials/{id}`, expects 200; the owner may read it. Source: keystone
+ * 22 (Zed), keystone/api/users.py.
  */
 export async function readApplicationCredential(
   session: OpenStackSession,

@@ -195,10 +195,11 @@ export class LeaseController {
         return this.#wait(view, next.progress);
       case 'done':
         return this.#finish(view);
+      // Nothing is given up on what was only taken to be so.
       case 'failed':
-        return this.#giveUp(view, next.failure);
+        return view.isComplete ? this.#giveUp(view, next.failure) : AT_ONCE;
       case 'lost':
-        return this.#lose(view, next.cause);
+        return view.isComplete ? this.#lose(view, next.cause) : AT_ONCE;
       case 'shelvedOutside':
         throw new AssertionError('only a lease that was handed out can be shelved by another hand');
       default:

@@ -17,7 +17,7 @@ const CALLS: Readonly<Record<CrashStep, readonly StepKind[]>> = {
   createServer: ['createPort', 'createServer'],
   createFloatingIp: ['createPort', 'createServer', 'createFloatingIp'],
   shelve: ['createPort', 'createServer', 'createFloatingIp', 'shelve'],
-  unshelve: ['createPort', 'createServer', 'createFloatingIp', 'shelve', 'unshelve'],
+  unshelve: ['createPort', 'createServer', 'createFloatingIp', 'shelve', 'lock', 'unlock', 'unshelve'],
   deleteServer: ['createPort', 'createServer', 'createFloatingIp', 'deleteFloatingIp', 'deleteServer'],
 };
 

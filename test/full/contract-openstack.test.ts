@@ -13,6 +13,8 @@ import { REAL_CLOUD_START_MS_MAX, startRealCloud, whyNoRealCloud } from '../supp
 /** A call takes up to a second on a busy machine. */
 const PACE: Pace = { pollMs: 250, shortTimeoutMs: 4000, lateMs: 4500, lostCallMs: 9000 };
 
+/** As Nova and its proxies send it with this status alone. */
+const RETRY_AFTER = { 'Retry-After': String(RETRY_AFTER_S) };
 const reason = whyNoRealCloud();
 if (reason === null) {
   const limits = { openMs: REAL_CLOUD_START_MS_MAX, testMs: 180_000 };
@@ -36,7 +38,7 @@ async function openRealCloud(): Promise<OpenedTarget> {
       const answer =
         'delayMs' in fault
           ? { delay: fault.delayMs / 1000 }
-          : { status: fault.status, headers: { 'Retry-After': String(RETRY_AFTER_S) } };
+          : { status: fault.status, ...(fault.status === 429 && { headers: RETRY_AFTER }) };
       const rule = { method, path: `${path}${isCollection ? '(\\?|$)' : ''}`, times: 1, ...answer };
       return cloud.faults(service, [rule]);
     },

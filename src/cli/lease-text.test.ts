@@ -67,7 +67,7 @@ test.each<[Partial<LeaseJson>, string]>([
 
 test('reasons about no host stand before those about hosts', () => {
   expect(waitText({ devices_taken: 1, frozen: 1, new_reason: 2 })).toBe(
-    'the service is frozen, new reason, 1 host with all GPUs taken',
+    'the service starts nothing now, see `berth status`, new reason, 1 host with all GPUs taken',
   );
 });
 

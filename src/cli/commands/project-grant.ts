@@ -50,7 +50,13 @@ export const projectRemove = defineCommand({
       ...(options.domain !== null && { domain: options.domain }),
       ...(options.force && { force: 'true' as const }),
     });
-    context.note(`Berth makes no more servers in project ${left.name} of cloud ${cloud}.`);
+    const roles = left.roles ?? [];
+    context.note(
+      roles.length === 0
+        ? `Berth makes no more servers in project ${left.name} of cloud ${cloud}.`
+        : `Berth's account keeps ${roles.join(', ')} in project ${left.name} of cloud ${cloud}, and may still make ` +
+            'servers there: take that away with `openstack role remove`.',
+    );
   },
 });
 

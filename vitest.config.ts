@@ -30,6 +30,9 @@ export default defineConfig({
           include: ['test/full/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          // One at a time, after the fast ones: they start clouds, kill servers, and judge times.
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -7,6 +7,7 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { TEST_CLOUD_STATE } from '../test/support/real-cloud.ts';
 
 const root = path.dirname(import.meta.dirname);
 const bootstrap = path.join(import.meta.dirname, 'bootstrap.mjs');
@@ -111,4 +112,9 @@ const projects = onlyFull ? ['--project', 'full'] : ['--project', 'fast', '--pro
 const mayBeEmpty = sources.length === 0 ? ['--passWithNoTests'] : [];
 const vitest = ['tool', 'vitest', 'run', ...projects, ...mayBeEmpty, ...passedOn];
 const run = spawnSync(process.execPath, [bootstrap, ...vitest], { stdio: 'inherit', cwd: root });
+if (fs.existsSync(TEST_CLOUD_STATE)) {
+  // Its data stay: the next run starts it in seconds.
+  const env = { ...process.env, OPENSTACK_STATE: TEST_CLOUD_STATE };
+  spawnSync(path.join(root, 'dev', 'openstack', 'down'), { env, stdio: 'ignore' });
+}
 process.exit(run.status ?? 1);

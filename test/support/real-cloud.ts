@@ -12,7 +12,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 
 const SCRIPTS = fileURLToPath(new URL('../../dev/openstack/', import.meta.url));
-const STATE = '/tmp/berth-test-openstack';
+export const TEST_CLOUD_STATE = '/tmp/berth-test-openstack';
 const PORT_OFFSET = '1000';
 /** TEST-NET-2 and other private networks: the default topology's may be on this machine already. */
 const NETWORKS = { public: '198.51.100', private: '10.11' };
@@ -104,7 +104,7 @@ export async function startRealCloud(): Promise<RealCloud> {
   const reason = whyNoRealCloud();
   if (reason !== null) throw new Error(`no real OpenStack here: it ${reason}`);
   const given = process.env['BERTH_TEST_OPENSTACK'];
-  const state = given ?? STATE;
+  const state = given ?? TEST_CLOUD_STATE;
   const settings = given === undefined ? ownSettings() : {};
   const env = { ...withoutCloudNames(process.env), ...settings, OPENSTACK_STATE: state };
   const script = (name: string, args: readonly string[], limitMs: number): Promise<string> =>
@@ -188,8 +188,8 @@ function ownSettings(): Readonly<Record<string, string>> {
       pool: [address(10), address(250)],
     },
   };
-  mkdirSync(STATE, { recursive: true, mode: 0o700 });
-  const file = join(STATE, 'test-topology.json');
+  mkdirSync(TEST_CLOUD_STATE, { recursive: true, mode: 0o700 });
+  const file = join(TEST_CLOUD_STATE, 'test-topology.json');
   writeFileSync(file, JSON.stringify(moved, null, 2));
   return { OPENSTACK_PORT_OFFSET: PORT_OFFSET, OPENSTACK_TOPOLOGY: file };
 }

@@ -25,7 +25,7 @@ const server: ServerCommands = {
         (error instanceof StoreError && error.code === 'refused') ||
         error instanceof SchemaError
       ) {
-        throw new CliFailure(error.message, 'Nothing was changed.', 1);
+        throw new CliFailure(error.message, 'Nothing was changed in any cloud.', 1);
       }
       throw systemFailure(error) ?? error;
     }

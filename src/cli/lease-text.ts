@@ -121,6 +121,10 @@ const OTHERS: ReadonlyMap<string, string> = new Map([
   ['would_delay_head', 'it would delay the first in the queue'],
 ]);
 
+/** What somebody must know who waits for the hands of a service that only looks. */
+export const OBSERVING =
+  "Berth only observes now, and neither starts nor ends anything: start it with 'berth serve --mode act'.";
+
 /** `4f3a1b2c (training)`. */
 export function leaseName(lease: Pick<LeaseJson, 'id' | 'name'>): string {
   const id = shortId(lease.id);
@@ -135,12 +139,13 @@ function startingText({ progress, host, obstacle }: LeaseJson): string {
 function queueText(lease: LeaseJson, nowMs: number): string {
   const place =
     lease.position === null ? 'waiting in the queue' : `waiting: number ${lease.position} in the queue`;
+  // While nothing is started, every forecast is about what would be.
+  const isHeld = Object.hasOwn(lease.wait_reasons, 'frozen');
+  const free = ', nothing known gets free';
   const start =
-    lease.forecast_at === null
-      ? ', nothing known gets free'
-      : startText(lease.forecast_at, nowMs, ', expected to start');
+    lease.forecast_at === null ? free : startText(lease.forecast_at, nowMs, ', expected to start');
   const why = waitText(lease.wait_reasons);
-  return `${place}${start}${why === '' ? '' : ` (${why})`}`;
+  return `${place}${isHeld ? '' : start}${why === '' ? '' : ` (${why})`}`;
 }
 
 function startText(iso: string | null, nowMs: number, words: string): string {

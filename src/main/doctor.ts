@@ -96,7 +96,10 @@ function openLogin(
   { env, folder }: Place,
 ): Result<{ readonly login: Login; readonly remarks: readonly Finding[] }, readonly Finding[]> {
   const unusable = ({ where, what }: CloudProblem): Finding => {
-    const fix = where === '' ? 'Write clouds.yaml, or set OS_CLIENT_CONFIG_FILE to it' : `Correct ${where}`;
+    const fix =
+      where === ''
+        ? 'Name a cloud that clouds.yaml has with --cloud, write clouds.yaml, or set OS_CLIENT_CONFIG_FILE to it'
+        : `Correct ${where}`;
     return finding('cloud_unreadable', where === '' ? `cloud '${name}'` : where, sentence(what), fix);
   };
   const files = readCloudFiles(env, folder);

@@ -86,10 +86,35 @@ export async function serve(options: ServeOptions, say: (line: string) => void):
   }
 }
 
+/** What fails here closes again what was opened: a process that does not serve must end. */
 async function start(config: Config, options: ServeOptions, logger: pino.Logger): Promise<Running> {
+  const tls =
+    config.tls === null
+      ? null
+      : { key: await readFile(config.tls.key, 'utf8'), cert: await readFile(config.tls.cert, 'utf8') };
+  const closers: Closer[] = [];
+  try {
+    return await open({ config, options, logger, tls }, closers);
+  } catch (error) {
+    for (const close of closers.toReversed()) await close();
+    throw error;
+  }
+}
+
+type Closer = () => Promise<void> | void;
+
+interface Parts {
+  readonly config: Config;
+  readonly options: ServeOptions;
+  readonly logger: pino.Logger;
+  readonly tls: { readonly key: string; readonly cert: string } | null;
+}
+
+async function open({ config, options, logger, tls }: Parts, closers: Closer[]): Promise<Running> {
   const clock = systemClock;
   const ids: Ids = randomIds(clock);
   const store = await openSqliteStore({ dir: config.data, version: VERSION, clock, ids });
+  closers.push(() => store.close());
   const phoneHome = createPhoneHome(await secretKey(config.data), config.public_url);
   const stopped = Promise.withResolvers<EngineError>();
   const onError = (error: Error): void => logger.error({ err: error }, 'engine failure');
@@ -101,11 +126,13 @@ async function start(config: Config, options: ServeOptions, logger: pino.Logger)
     settings: settingsOf(config),
     hooks: { onError, onStop: (error) => stopped.resolve(error) },
   });
+  closers.push(() => engine.stop());
   const providers = await openProviders(config, {
     clock,
     deploymentId: () => engine.world.control.deploymentId,
     phoneHomeUrl: phoneHome.url,
   });
+  closers.push(() => providers.close());
   await syncProjects(engine, config.projects);
   await syncMode(engine, config.mode, options.mode === 'act');
   const controllers = startControllers(engine, providers.list, {
@@ -114,12 +141,10 @@ async function start(config: Config, options: ServeOptions, logger: pino.Logger)
     ...pausePoints(),
     onBug: (error) => logger.error({ err: error }, 'controller failure'),
   });
-  const service = new Service({
-    engine,
-    outside: controllers,
-  });
+  closers.push(() => controllers.stop());
+  const limit = config.rate_limit;
   const server = await createServer({
-    engine: service,
+    engine: new Service({ engine, outside: controllers }),
     logger,
     clock,
     ids,
@@ -128,15 +153,9 @@ async function start(config: Config, options: ServeOptions, logger: pino.Logger)
     clouds: providers.clouds,
     isMachineOf: phoneHome.isValid,
     metricsNeedToken: config.metrics_need_token,
-    rateLimit:
-      config.rate_limit === null
-        ? null
-        : { perSecond: config.rate_limit.per_second, burst: config.rate_limit.burst },
+    rateLimit: limit && { perSecond: limit.per_second, burst: limit.burst },
     trustedProxies: config.trusted_proxies,
-    tls:
-      config.tls === null
-        ? null
-        : { key: await readFile(config.tls.key, 'utf8'), cert: await readFile(config.tls.cert, 'utf8') },
+    tls,
   });
   const { simulatedUrl, close: closeProviders } = providers;
   return { store, engine, engineStopped: stopped.promise, controllers, server, simulatedUrl, closeProviders };

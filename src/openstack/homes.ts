@@ -31,6 +31,9 @@ export interface Homes {
 /** Sessions kept: each holds one token. Beyond, the one that was not used for the longest time is dropped. */
 const SESSIONS_MAX = 1000;
 
+/** Of one user and project; more than one is left only where roles were taken away and given again. */
+const TRUSTS_TRIED_MAX = 5;
+
 /** The least role with which Nova and Neutron let somebody make servers (Zed defaults). */
 const MEMBER_ROLES: ReadonlySet<string> = new Set(['member', '_member_']);
 
@@ -95,9 +98,12 @@ function trustHomes({ own, inScope }: HomesOptions): Homes {
     const held = sessions.peek(keyOf(userId, projectId));
     if (held !== null) return held;
     const trusts = await listTrustsForMe(own);
-    const ours = trusts.find((trust) => trust.trustorUserId === userId && trust.projectId === projectId);
-    if (ours === undefined) return null;
-    return sessions.get(keyOf(userId, projectId), () => inScope({ kind: 'trust', trustId: ours.id }));
+    const ours = trusts.filter((trust) => trust.trustorUserId === userId && trust.projectId === projectId);
+    for (const { id } of ours.slice(0, TRUSTS_TRIED_MAX)) {
+      const session = inScope({ kind: 'trust', trustId: id });
+      if (await isUsable(session)) return sessions.get(keyOf(userId, projectId), () => session);
+    }
+    return null;
   };
   return {
     own,

@@ -94,7 +94,8 @@ export function createOpenStackProvider(options: OpenStackProviderOptions): Prov
   };
 }
 
-async function admit({ homes, surroundings }: Cloud, borrower: Borrower): Promise<Objection | null> {
+async function admit(cloud: Cloud, borrower: Borrower): Promise<Objection | null> {
+  const { homes, surroundings } = cloud;
   const objectionTo = (field: Objection['field'], fix: string) => (error: unknown) => {
     if (!(error instanceof ProviderError) || !OBJECTIONS.has(error.code)) throw error;
     return { message: `The cloud would refuse it: ${error.message}.`, fix, field };
@@ -104,6 +105,7 @@ async function admit({ homes, surroundings }: Cloud, borrower: Borrower): Promis
   let home: OpenStackSession;
   try {
     home = await homes.admit(borrower);
+    await requireSight(cloud, { ...borrower, ownerId: borrower.userId });
     await surroundings.networkId(home);
   } catch (error) {
     return toBorrower(error);
@@ -112,6 +114,18 @@ async function admit({ homes, surroundings }: Cloud, borrower: Borrower): Promis
 }
 
 const OBJECTIONS: ReadonlySet<ProviderError['code']> = new Set(['forbidden', 'not_found', 'bad_request']);
+
+/**
+ * An ordinary member sees nothing of other projects, and what is not seen must not count as gone. Rejects
+ * with ProviderError `forbidden`.
+ */
+async function requireSight(cloud: Cloud, lease: Pick<Lease, 'projectId' | 'ownerId'>): Promise<void> {
+  if (seesAll(cloud) || (await cloud.homes.of(lease)) === cloud.homes.own) return;
+  const text =
+    `Berth's account has the rights of an ordinary member, and sees nothing of project ${lease.projectId}: ` +
+    "give it the role admin, or configure ownership 'service'";
+  throw new ProviderError('forbidden', 'none', text);
+}
 
 /** With full rights everything is read as an administrator; an ordinary member has its own project only. */
 function seesAll({ rights }: Pick<OpenStackProviderOptions, 'rights'>): boolean {
@@ -122,6 +136,7 @@ async function inspect(cloud: Cloud, subject: Subject): Promise<Sighting> {
   const { homes, surroundings } = cloud;
   const { lease } = subject;
   const session = homes.own;
+  await requireSight(cloud, lease);
   await surroundings.settle(session);
   const mark = markText(cloud.deploymentId(), lease.id);
   const port = await seePort(session, lease, mark);

@@ -63,7 +63,13 @@ export class ServerWatch {
     this.#waiting = [];
     try {
       await this.#list();
-      await Promise.all(waiting.map((each) => this.#one(each.id).then((server) => each.resolve(server))));
+      // A single look that hangs is waited for by nobody else.
+      for (const each of waiting) {
+        this.#one(each.id).then(
+          (server) => each.resolve(server),
+          (error: unknown) => each.reject(error),
+        );
+      }
     } catch (error) {
       for (const each of waiting) each.reject(error);
     }
@@ -98,6 +104,8 @@ export class ServerWatch {
     }
     // Nothing happened to it within the overlap.
     const server = await findServer(this.#session, id);
+    const newer = this.#watched.get(id);
+    if (newer !== undefined) return newer.server.status === 'DELETED' ? null : newer.server;
     if (server !== null) this.#watched.set(id, { server, askedAtMs: nowMs });
     return server;
   }

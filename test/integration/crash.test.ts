@@ -182,3 +182,16 @@ test('SIGTERM ends the streams with a last word, and the process with 0', async 
   expect(performance.now() - startedMs).toBeLessThan(STOP_MS_MAX);
   expect(await text).toMatch(/event: berth\.end\n[^]*"reason":"stopping"[^]*\n\n$/);
 }, 60_000);
+
+test('a server that cannot start says why and ends, and the next one gets its data folder', async () => {
+  const own = new CrashSite();
+  try {
+    const failed = await own.startInVain({ args: ['--cloud', 'nosuch'] });
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).toContain('nosuch');
+    const server = await own.start();
+    await server.end('SIGTERM');
+  } finally {
+    await own.remove();
+  }
+}, 60_000);

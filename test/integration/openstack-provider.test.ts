@@ -176,6 +176,8 @@ interface Simulated {
   readonly cloud: SimCloud;
   readonly provider: Provider;
   readonly as: (deploymentId: string) => Provider;
+  /** With the rights of an ordinary member, and leases in projects of others. */
+  readonly asMember: () => Provider;
   readonly within: <T>(work: Promise<T>) => Promise<T>;
   readonly lease: () => Lease;
   readonly subject: () => { readonly deploymentId: string; readonly lease: Lease };
@@ -228,7 +230,15 @@ function simulated(seed = 1): Simulated {
       }),
     );
   };
-  return { cloud, provider, as, within, lease: () => lease, subject, bring };
+  const asMember = (): Provider => {
+    const theirs = { ...session };
+    const homes = { own: session, of: async () => theirs, admit: async () => theirs };
+    return simProvider(
+      { deploymentId: () => DEPLOYMENT_ID, session, clock },
+      { homes, rights: () => 'member' },
+    );
+  };
+  return { cloud, provider, as, asMember, within, lease: () => lease, subject, bring };
 }
 
 /** Moves to the next timer whenever the promises of the work have nothing left to do but wait for it. */
@@ -281,3 +291,13 @@ function live(cloud: SimCloud): number {
 function running(cloud: SimCloud): number {
   return [...cloud.servers.values()].filter(({ vmState }) => vmState === 'active').length;
 }
+
+test('a member neither takes a lease of another project, nor says that its machine is gone', async () => {
+  const { asMember, subject, within } = simulated();
+  const member = asMember();
+  const borrower = { userId: 'u1', projectId: subject().lease.projectId, cloud: null, image: null };
+  expect(await within(member.admit(borrower))).toMatchObject({
+    message: expect.stringContaining('rights of an ordinary member'),
+  });
+  await expect(within(member.inspect(subject()))).rejects.toMatchObject({ code: 'forbidden' });
+});

@@ -48,6 +48,8 @@ export interface ServerProcess {
 export interface StartOptions {
   /** `<point>:<n>`: where to stop, for BERTH_PAUSE_POINT. */
   readonly pausePoint?: string;
+  /** Further arguments of `serve`. */
+  readonly args?: readonly string[];
 }
 
 /** A data folder with a quick simulated cloud in it; `remove` ends the servers on it that still run. */
@@ -73,8 +75,8 @@ export class CrashSite {
   }
 
   /** Runs a server that is expected to end by itself. */
-  async startInVain(): Promise<Exit & { readonly stderr: string }> {
-    const { exited, stderr } = spawnServer(this.data, {});
+  async startInVain(options: StartOptions = {}): Promise<Exit & { readonly stderr: string }> {
+    const { exited, stderr } = spawnServer(this.data, options);
     return { ...(await exited), stderr: stderr() };
   }
 
@@ -124,9 +126,9 @@ interface Spawned {
   readonly kill: (signal: NodeJS.Signals) => void;
 }
 
-function spawnServer(data: string, { pausePoint }: StartOptions): Spawned {
+function spawnServer(data: string, { pausePoint, args: more = [] }: StartOptions): Spawned {
   const args = ['--disable-warning=ExperimentalWarning', MAIN, 'serve', '--demo'];
-  const child = spawn(process.execPath, [...args, '--listen', '127.0.0.1:0', '--data', data], {
+  const child = spawn(process.execPath, [...args, '--listen', '127.0.0.1:0', '--data', data, ...more], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, BERTH_PAUSE_POINT: pausePoint ?? '' },
   });

@@ -4,6 +4,7 @@ import type { CliContext } from '../context.ts';
 import { defineCommand } from '../command.ts';
 import { UsageError } from '../failure.ts';
 import { textCell, timeCell } from '../format/cell.ts';
+import { OBSERVING } from '../lease-text.ts';
 import { listOptions, printList, type Column, type ListFormat } from '../format/output.ts';
 import { choice, duration, flag, integer, optionalArgument, text } from '../specs.ts';
 import { leaseColumns } from './lease-view.ts';
@@ -57,6 +58,8 @@ export const adopt = defineCommand({
     for (const server of chosen)
       leases.push((await context.client.adoptLease(adoptionOf(server, options))).lease);
     printList(context, options, leaseColumns(context.nowMs), leases, 'There is nothing to adopt.');
+    const { mode } = await context.client.getStatus();
+    if (mode === 'observe') context.note(OBSERVING);
   },
 });
 

@@ -3,7 +3,7 @@ import { defineCommand } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, UsageError } from '../failure.ts';
 import { countsText } from '../format/cell.ts';
-import { leaseName, nowText } from '../lease-text.ts';
+import { leaseName, nowText, OBSERVING } from '../lease-text.ts';
 import { forgetHostKeys } from '../host-keys.ts';
 import { startProgress } from '../progress.ts';
 import { argumentsOf, flag } from '../specs.ts';
@@ -46,7 +46,8 @@ export const returnLease = defineCommand({
 
 /** While it lasts, waiting looks as if nothing happened: because nothing does. */
 async function sayIfFrozen(context: CliContext): Promise<void> {
-  const { freeze } = await context.client.getFreeze();
+  const { freeze, mode } = await context.client.getStatus();
+  if (mode === 'observe') context.note(OBSERVING);
   if (!freeze.frozen) return;
   context.note(
     `The service is frozen (${freeze.reason ?? 'no reason given'}): machines are taken away after the thaw.`,

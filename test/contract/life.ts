@@ -10,11 +10,10 @@ import type { Provider } from '../../src/engine/ports.ts';
 import type { Scope } from '../../src/openstack/credentials.ts';
 import { createHomes, type Homes } from '../../src/openstack/homes.ts';
 import { hostIdOf } from '../../src/openstack/inventory.ts';
-import { createOpenStackProvider } from '../../src/openstack/provider.ts';
 import type { OpenStackSession } from '../../src/openstack/session.ts';
 import { follow, type Brought, type Follow } from '../support/follow.ts';
-import { READY_AT_ONCE } from '../support/readiness.ts';
 import { afterwards, type Bench } from './bench.ts';
+import { simProvider } from '../support/sim-provider.ts';
 
 const PROVIDER_ID = asId<'provider'>('contract');
 /** What a life has to be over in, whatever the cloud: the test's own limit comes first. */
@@ -55,25 +54,10 @@ export function createLife({ target }: Bench, options: LifeOptions): Life {
   const deploymentId = `contract-${randomUUID().slice(0, 8)}`;
   const { own, ownership, placement, rights } = options;
   const homes = createHomes({ ownership, placement, own, inScope: options.inScope ?? null });
-  const provider = createOpenStackProvider({
-    id: PROVIDER_ID,
-    deploymentId: () => deploymentId,
-    homes,
-    placement,
-    allProjects: ownership !== 'service',
-    rights: () => rights,
-    clock: systemClock,
-    network: 'private',
-    externalNetwork: 'public',
-    image: 'ubuntu-22.04-cuda',
-    user: 'ubuntu',
-    sshPort: 22,
-    readiness: READY_AT_ONCE,
-    configDrive: false,
-    aliases: { 'tesla-v100': 'V100' },
-    vcpuRatio: 4,
-    hosts: [],
-  });
+  const provider = simProvider(
+    { deploymentId: () => deploymentId, session: own, clock: systemClock },
+    { id: PROVIDER_ID, homes, placement, allProjects: ownership !== 'service', rights: () => rights },
+  );
   let lease = freshLease(options);
   const see = (): Promise<Sighting> => provider.inspect({ deploymentId, lease });
   const bring: Life['bring'] = (wanted, hooks = {}) => {

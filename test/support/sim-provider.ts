@@ -6,7 +6,10 @@ import { createOpenStackProvider, type OpenStackProviderOptions } from '../../sr
 import type { OpenStackSession } from '../../src/openstack/session.ts';
 import { READY_AT_ONCE } from './readiness.ts';
 
-/** A provider on the simulated cloud, in Berth's own project; what a test is about stands in `changes`. */
+/**
+ * A provider on the topology that the simulated cloud and the real test cloud share, in Berth's own project;
+ * what a test is about stands in `changes`.
+ */
 export function simProvider(
   world: { readonly deploymentId: () => string; readonly session: OpenStackSession; readonly clock: Clock },
   changes: Partial<OpenStackProviderOptions> = {},

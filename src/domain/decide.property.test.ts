@@ -6,13 +6,14 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { asId } from '../base/ids.ts';
 import {
+  T0,
   create,
   flavor,
   host,
   lease,
+  limited,
   project,
   slotHost,
-  T0,
   unitHost,
   world,
 } from '../../test/support/worlds.ts';
@@ -137,8 +138,7 @@ function commandOf(w: World, move: Move, nowMs: number, counter: number): Comman
         type: 'project.set',
         projectId: who.projectId,
         name: 'p',
-        gpus: move.c % 2 === 0 ? 6 : null,
-        leases: null,
+        ...limited({ gpus: move.c % 2 === 0 ? 6 : null }),
       };
     default:
       return { type: 'tick' };
@@ -192,6 +192,7 @@ describe('random histories', () => {
         const question = {
           demand: demandOf(wanted, null),
           projectId: project('p1'),
+          ownerId: 'user',
           durationMs: 1_800_000,
           fromMs: null,
           lease: null,

@@ -2,7 +2,7 @@
  * The parser of what the store wrote: its own JSON, so the types are asserted here once and true everywhere
  * else.
  */
-import type { ProjectId } from '../base/ids.ts';
+import type { LeaseId, ProjectId } from '../base/ids.ts';
 import type { EntityKind, Snapshot } from '../domain/model/entities.ts';
 import type { Lease } from '../domain/model/lease.ts';
 import type { LoadedState, StoredEvent, UsageSum } from '../engine/ports.ts';
@@ -53,4 +53,9 @@ export function parseUsageSum(row: Readonly<Record<string, unknown>>): UsageSum 
     purpose: textOrNullAt(row, 'purpose') as UsageSum['purpose'],
     deviceMs: numberAt(row, 'device_ms'),
   };
+}
+
+/** A row of device-ms by lease. */
+export function parseUsed(row: Readonly<Record<string, unknown>>): readonly [LeaseId, number] {
+  return [textAt(row, 'lease_id') as LeaseId, numberAt(row, 'device_ms')];
 }

@@ -18,11 +18,15 @@ import { claimOf } from '../domain/world.ts';
 export type Value = string | number | null;
 export type Row = readonly Value[];
 
-/** A table whose rows each follow from one value. */
-export interface Table<T> {
+/** A table, and the columns of its rows in order. */
+export interface Columns {
   readonly name: string;
-  /** The first is the key. */
+  /** The first is the key, where the key is one column. */
   readonly columns: readonly string[];
+}
+
+/** A table whose rows each follow from one value. */
+export interface Table<T> extends Columns {
   row(value: T): Row;
 }
 
@@ -172,3 +176,46 @@ export const usageTable = table<UsedClass>('usage', {
   flavor_name: ({ record }) => record.flavorName,
   purpose: ({ record }) => record.purpose,
 });
+
+// What a lease claims and a host has are rows of several tables each: plan.ts makes them.
+
+export const claimTable: Columns = {
+  name: 'claims',
+  columns: [
+    'lease_id',
+    'host_id',
+    'kind',
+    'held',
+    'provisional',
+    'from_ms',
+    'until_ms',
+    'vcpus',
+    'memory_mib',
+    'disk_gib',
+    'holding',
+  ],
+};
+
+export const claimClassTable: Columns = {
+  name: 'claim_classes',
+  columns: ['lease_id', 'device_class', 'host_id', 'count', 'held', 'observed'],
+};
+
+export const claimDeviceTable: Columns = {
+  name: 'claim_devices',
+  columns: ['lease_id', 'device_id', 'host_id', 'held'],
+};
+
+export const deviceTable: Columns = {
+  name: 'devices',
+  columns: [
+    'id',
+    'host_id',
+    'device_class',
+    'address',
+    'iommu_group',
+    'numa_node',
+    'parent_id',
+    'quarantine',
+  ],
+};

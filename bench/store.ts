@@ -10,6 +10,7 @@ import { systemClock } from '../src/base/clock.ts';
 import { asId } from '../src/base/ids.ts';
 import { createPrng, type Prng } from '../src/base/prng.ts';
 import type { Change } from '../src/domain/model/entities.ts';
+import { newProject } from '../src/domain/model/project.ts';
 import type { CommitBatch, StoredEvent } from '../src/engine/ports.ts';
 import { openCore } from '../src/store/sqlite/core.ts';
 import { planWrite, type WritePlan } from '../src/store/plan.ts';
@@ -203,14 +204,15 @@ function makeGrant(grant: number, prng: Prng): { readonly change: Change; readon
 
 function putProject(project: number, servedSeq: number): Change {
   const id = `project-${project}`;
-  const quota = { gpus: 1000, leases: null };
-  return { entity: 'project', id, after: { id: asId(id), name: id, quota, servedSeq } };
+  const after = { ...newProject(asId(id), id), servedSeq };
+  return { entity: 'project', id, after };
 }
 
 function putControl(grantSeq: number): Change {
   const after = {
     deploymentId: 'bench',
     freeze: null,
+    monthFromMs: null,
     clockDoubt: null,
     queueSeq: grantSeq,
     grantSeq,

@@ -10,6 +10,7 @@ import {
   timeOut,
   timeOutOrNull,
 } from './fields.ts';
+import { limitsBody, limitsJson, projectUseJson, someLimitsJson, usersBody } from './limits.ts';
 
 export const ROLE_NAMES = ['reader', 'member', 'manager', 'admin'] as const satisfies readonly Role[];
 
@@ -86,7 +87,11 @@ const projectJson = z
   .object({
     id: z.string(),
     name: z.string(),
-    quota: z.object({ gpus: z.int().nullable(), leases: z.int().nullable() }),
+    limits: limitsJson.meta({ description: 'Of all its users together.' }),
+    per_user: limitsJson.meta({ description: 'Of each of its users.' }),
+    users: z
+      .record(z.string(), someLimitsJson)
+      .meta({ description: 'By user id, what differs for single users.' }),
   })
   .meta({ id: 'Project' });
 
@@ -94,18 +99,16 @@ export type ProjectJson = z.output<typeof projectJson>;
 
 export const projectList = z.object({ projects: z.array(projectJson) });
 export const oneProject = z.object({ project: projectJson });
+export const projectWithUse = z.object({ project: projectJson, use: projectUseJson });
 
 export const byNewId = z.strictObject({ id: newIdText });
-
-const quota = z.int().min(0).max(1_000_000).nullish().meta({ description: 'Left out or null: no limit.' });
 
 export const putProjectBody = z
   .strictObject({
     name: lineOfText(255).nullish().meta({ description: 'Default: the name that it has, else the id.' }),
-    quota: z
-      .strictObject({ gpus: quota, leases: quota })
-      .nullish()
-      .meta({ description: 'What the project may hold at one moment.' }),
+    limits: limitsBody.nullish().meta({ description: 'Of all its users together.' }),
+    per_user: limitsBody.nullish().meta({ description: 'Of each of its users.' }),
+    users: usersBody.nullish(),
   })
   .meta({ id: 'PutProject' });
 

@@ -86,9 +86,18 @@ const refusals: Readonly<Record<RefusalCode, ErrorEntry>> = {
   },
   quota_exceeded: {
     status: 403,
-    title: 'Over the quota',
-    when: 'The request alone is larger than what the project may hold at one moment.',
-    whatToDo: 'Ask for less, or ask an admin for a larger quota.',
+    title: 'Over a limit',
+    when: 'The project, or the user in it, may not hold that much at one moment, or may not have so many requests waiting.',
+    whatToDo: 'Return something, ask for less, or ask an admin for a higher limit.',
+  },
+  budget_exceeded: {
+    status: 403,
+    title: 'Over the GPU-hours of a month',
+    when:
+      'With what is used, and what leases and windows will use until their ends, the project or the user would ' +
+      'exceed its GPU-hours for a month.',
+    whatToDo:
+      'Ask for a shorter time (`fix` says which fits), wait for the next month, or ask an admin for more.',
   },
   queue_full: {
     status: 503,

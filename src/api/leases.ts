@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { AtEnd, EndReason, LeaseStateKind, StartProgress } from '../domain/model/lease.ts';
+import type { AtEnd, EndReason, LeaseStateKind, Purpose, StartProgress } from '../domain/model/lease.ts';
 import {
   addIssue,
   allowOneDuration,
@@ -30,6 +30,8 @@ const LEASE_STATES = [
 ] as const satisfies readonly LeaseStateKind[];
 
 const AT_ENDS = ['shelve', 'delete'] as const satisfies readonly AtEnd[];
+
+export const PURPOSES = ['interactive', 'ci'] as const satisfies readonly Purpose[];
 
 const END_REASONS = [
   'released',
@@ -86,6 +88,7 @@ export const leaseJson = z
       .nullable()
       .meta({ description: 'Active: how to get in; `ssh` is the command line.' }),
     at_end: z.enum(AT_ENDS),
+    purpose: z.enum(PURPOSES),
     end_reason: z.enum(END_REASONS).nullable(),
     cause: z.string().nullable().meta({ description: 'Why it failed or was lost.' }),
     setbacks: z
@@ -130,6 +133,10 @@ const wantedFields = {
   duration_seconds: durationSeconds.nullish(),
 };
 
+const overrideLimits = lineOfText(1000)
+  .nullish()
+  .meta({ description: 'Admins: pass the limits of the project, with the reason for the audit log.' });
+
 /** A machine, by its lease and by what only it was told. */
 export const byMachine = z.strictObject({ id: idText, secret: idText });
 
@@ -138,9 +145,14 @@ export const createLeaseBody = z
     ...wantedFields,
     name: lineOfText(255).nullish().meta({ description: 'For people; need not be unique.' }),
     at_end: z.enum(AT_ENDS).default('shelve').meta({ description: 'Keep the root disk, or delete.' }),
+    purpose: z
+      .enum(PURPOSES)
+      .default('interactive')
+      .meta({ description: 'As usage reports tell it: somebody works on it, or a pipeline does.' }),
     image: idText.nullish().meta({ description: 'Image name or id; default: that of the provider.' }),
     ssh_public_key: publicKeyText.nullish(),
     wait: waitText.nullish(),
+    override_limits: overrideLimits,
     count: z.int().min(1).max(COUNT_MAX).default(1).meta({ description: 'So many leases together.' }),
   })
   .superRefine((body, context) => {
@@ -189,6 +201,7 @@ export const extendLeaseBody = z
     duration: durationText.nullish().meta({ description: 'By how much longer than now planned.' }),
     duration_seconds: durationSeconds.nullish(),
     expires_at: timeText.nullish().meta({ description: 'Or the new end itself.' }),
+    override_limits: overrideLimits,
   })
   .superRefine((body, context) => {
     const { expires_at: expiresAt } = body;
@@ -206,6 +219,7 @@ export const unshelveLeaseBody = z
     duration: durationText.nullish().meta({ description: 'Default: as long as before.' }),
     duration_seconds: durationSeconds.nullish(),
     wait: waitText.nullish(),
+    override_limits: overrideLimits,
   })
   .superRefine(allowOneDuration)
   .meta({ id: 'UnshelveLease' });

@@ -13,6 +13,7 @@ import {
   oneFreeze,
   oneProject,
   projectList,
+  projectWithUse,
   putProjectBody,
   statusJson,
   tokenList,
@@ -38,6 +39,7 @@ import { eventPage, listEventsQuery } from './events.ts';
 import { leaseRoutes } from './lease-routes.ts';
 import { byMachine, explainBody } from './leases.ts';
 import { command, open, read, type Route } from './route.ts';
+import { oneUsage, usageQuery } from './usage.ts';
 import { explanationJson, queueJson } from './waiting.ts';
 
 const capacityRoutes = {
@@ -195,14 +197,38 @@ const operationRoutes = {
   },
 } as const satisfies Readonly<Record<string, Route>>;
 
+const usageRoutes = {
+  getUsage: {
+    ...read,
+    path: '/v1/usage',
+    tag: 'usage',
+    summary: 'Sum what was used',
+    description:
+      'GPU time that leases have held within [from, to), to the millisecond, what they hold still up to now. ' +
+      "Of the caller's project; admins see all.",
+    query: usageQuery,
+    response: oneUsage,
+    errors: ['malformed_time', 'invalid', 'not_found'],
+  },
+} as const satisfies Readonly<Record<string, Route>>;
+
 const accessRoutes = {
   listProjects: {
     ...read,
     path: '/v1/projects',
     tag: 'access',
-    summary: 'List projects and their quotas',
+    summary: 'List projects and their limits',
     response: projectList,
     errors: [],
+  },
+  getProject: {
+    ...read,
+    path: '/v1/projects/{id}',
+    tag: 'access',
+    summary: 'Show a project: its limits, and what is held and used of them',
+    params: byId,
+    response: projectWithUse,
+    errors: ['not_found', 'invalid'],
   },
   putProject: {
     ...command,
@@ -210,6 +236,7 @@ const accessRoutes = {
     path: '/v1/projects/{id}',
     tag: 'access',
     summary: 'Create or change a project',
+    description: 'Sets all of it: limits that are left out are none.',
     role: 'admin',
     params: byNewId,
     body: putProjectBody,
@@ -371,6 +398,7 @@ export const routes = {
   ...capacityRoutes,
   ...waitingRoutes,
   ...operationRoutes,
+  ...usageRoutes,
   ...accessRoutes,
   ...publicRoutes,
 } as const;

@@ -28,6 +28,7 @@ const lease: LeaseJson = {
   progress: null,
   obstacle: null,
   connection: null,
+  purpose: 'interactive',
   at_end: 'shelve',
   end_reason: null,
   cause: null,

@@ -10,13 +10,15 @@ import { leaseDelete, leaseExtend, leaseShelve, leaseUnshelve } from './commands
 import { leaseCreate } from './commands/lease-create.ts';
 import { leaseList, leaseShow } from './commands/lease-list.ts';
 import { projectAdd, projectRemove } from './commands/project-grant.ts';
-import { projectList, projectSet } from './commands/project.ts';
+import { projectSet, projectShow } from './commands/project-limits.ts';
+import { projectList } from './commands/project.ts';
 import { queueList } from './commands/queue.ts';
 import { returnLease } from './commands/return.ts';
 import { doctor } from './commands/doctor-command.ts';
 import { configCheck, configPrint, serve, version } from './commands/serve.ts';
 import { freeze, status, thaw } from './commands/service.ts';
 import { ssh } from './commands/ssh.ts';
+import { usageShow } from './commands/usage.ts';
 import { tokenCreate, tokenList, tokenRevoke } from './commands/token.ts';
 import type { Section } from './help.ts';
 
@@ -39,7 +41,7 @@ export const sections: readonly Section[] = [
   },
   {
     title: 'See what there is, and why you wait',
-    commands: [flavorList, flavorShow, queueList, explain, eventList],
+    commands: [flavorList, flavorShow, queueList, explain, eventList, usageShow],
   },
   {
     title: 'Operate',
@@ -54,6 +56,7 @@ export const sections: readonly Section[] = [
       findingList,
       adopt,
       projectList,
+      projectShow,
       projectSet,
       projectAdd,
       projectRemove,

@@ -1,6 +1,7 @@
 /** The kinds of arguments and options. Each says what is wrong with a value and what is expected. */
 import { nearest } from '../base/nearest.ts';
-import { parseDuration } from '../base/units.ts';
+import { parseDate } from '../base/time-zone.ts';
+import { formatTime, parseDuration } from '../base/units.ts';
 import type { ArgumentSpec, OptionSpec, ReadContext, Spec } from './command.ts';
 import { UsageError } from './failure.ts';
 import { parseWhen } from './when.ts';
@@ -103,6 +104,17 @@ export function time(flags: string, help: string): OptionSpec<number | null> {
   });
 }
 
+/** A date, as it was written, or a time in any form that people write, as ISO 8601. */
+export function moment(flags: string, help: string): OptionSpec<string | null> {
+  return option(flags, help, (value, context, name) => {
+    if (parseDate(value) !== null) return value;
+    const parsed = parseWhen(value, context.nowMs);
+    if (!parsed.ok) throw new UsageError(`${name}: ${parsed.error}`, MOMENT_FIX);
+    if (parsed.value.understood !== null) context.note(`${name}: ${parsed.value.understood}`);
+    return formatTime(parsed.value.timeMs);
+  });
+}
+
 /** `--max-width WIDTH` → `--max-width`; `-f, --format FORMAT` → `--format`. */
 export function longFlag(flags: string): string {
   return /--[a-z-]+/.exec(flags)?.[0] ?? flags;
@@ -116,6 +128,7 @@ export function meant(word: string, candidates: Iterable<string>): string {
   return near === null ? '' : `Did you mean '${dashless.get(near) ?? near}'? `;
 }
 
+const MOMENT_FIX = "Write 2026-11-01, 'now', -7d, or 2026-11-21T14:30:00Z.";
 const WHEN_FIX = "Write 'now', +2h, 14:30, or 2026-11-21T14:30:00Z.";
 
 /** An option with one value; given twice, the last one counts, as everywhere. */

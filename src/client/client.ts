@@ -88,7 +88,9 @@ function otherMethods(transport: Transport) {
     freeze: (body: BodyOf<'freeze'>) => call(transport, routes.freeze, { body }),
     thaw: () => call(transport, routes.thaw),
     listFindings: () => call(transport, routes.listFindings),
+    getUsage: (query: QueryOf<'getUsage'> = {}) => call(transport, routes.getUsage, { query }),
     listProjects: () => call(transport, routes.listProjects),
+    getProject: (id: string) => call(transport, routes.getProject, byId(id)),
     putProject: (id: string, body: BodyOf<'putProject'> = {}) =>
       call(transport, routes.putProject, { ...byId(id), body }),
     listCloudProjects: (cloud: string) => call(transport, routes.listCloudProjects, byId(cloud)),

@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { asId } from '../base/ids.ts';
-import { create, flavor, host, lease, project, slotHost, T0, world } from '../../test/support/worlds.ts';
+import {
+  T0,
+  create,
+  flavor,
+  host,
+  lease,
+  limited,
+  project,
+  slotHost,
+  world,
+} from '../../test/support/worlds.ts';
 import type { Actor } from './actor.ts';
 import { authorize, hasRole, maySee } from './authorize.ts';
 import type { Command, CommandType } from './command.ts';
@@ -106,7 +116,7 @@ const RIGHTS: { readonly [T in CommandType]: Row<T> } = {
   'service.freeze': ofService({ type: 'service.freeze', reason: 'x' }, ADMINS),
   'service.thaw': ofService({ type: 'service.thaw' }, ADMINS),
   'project.set': ofService(
-    { type: 'project.set', projectId: project('own'), name: 'x', gpus: null, leases: null },
+    { type: 'project.set', projectId: project('own'), name: 'x', ...limited({}) },
     ADMINS,
   ),
   'token.create': ofProject(

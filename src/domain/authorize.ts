@@ -26,11 +26,12 @@ export function maySee(actor: Actor, projectId: ProjectId | null): boolean {
 export function authorize(world: World, actor: Actor, command: Command): Refusal | null {
   switch (command.type) {
     case 'lease.create':
-      return inProject(actor, command.projectId, 'member');
+      return inProject(actor, command.projectId, 'member') ?? exempting(actor, command.exempt);
     case 'lease.extend':
+    case 'lease.unshelve':
+      return onLease(world, actor, command.leaseId) ?? exempting(actor, command.exempt ?? null);
     case 'lease.release':
     case 'lease.shelve':
-    case 'lease.unshelve':
       return onLease(world, actor, command.leaseId);
     case 'lease.adopt':
     case 'host.drain':
@@ -98,6 +99,11 @@ function onLease(world: World, actor: Actor, leaseId: Parameters<World['leases']
     'This lease belongs to another member of your project.',
     'Ask its owner, or a manager of the project.',
   ).refusal;
+}
+
+/** Limits are for everybody but those who set them. */
+function exempting(actor: Actor, exempt: string | null): Refusal | null {
+  return exempt === null ? null : needs(actor, 'admin');
 }
 
 function needs(actor: Actor, role: Role | null): Refusal | null {

@@ -12,7 +12,8 @@ import type { DeviceClass } from './model/host.ts';
 import type { Finding } from './model/finding.ts';
 import type { Flavor } from './model/flavor.ts';
 import type { Host } from './model/host.ts';
-import type { AtEnd, Connection, Intent, ProviderRefs, StartProgress } from './model/lease.ts';
+import type { AtEnd, Connection, Intent, ProviderRefs, Purpose, StartProgress } from './model/lease.ts';
+import type { ProjectLimits } from './model/limits.ts';
 import type { Token } from './model/token.ts';
 
 /**
@@ -42,14 +43,23 @@ export type UserCommand =
       readonly hostId: HostId | null;
       readonly durationMs: number;
       readonly atEnd: AtEnd;
+      readonly purpose: Purpose;
       readonly image: string | null;
       readonly sshPublicKey: string | null;
       /** Give up waiting at this time; null: wait without end. 0 or a past time: now or never. */
       readonly waitUntilMs: number | null;
       /** Claim this future window instead of queueing. */
       readonly window: { readonly fromMs: number; readonly reservationId: ReservationId } | null;
+      /** Why an administrator lets it pass the limits of its project; null: they hold. */
+      readonly exempt: string | null;
     }
-  | { readonly type: 'lease.extend'; readonly leaseId: LeaseId; readonly expiresAtMs: number }
+  | {
+      readonly type: 'lease.extend';
+      readonly leaseId: LeaseId;
+      readonly expiresAtMs: number;
+      /** As at `lease.create`; left out: they hold. */
+      readonly exempt?: string | null;
+    }
   | { readonly type: 'lease.release'; readonly leaseId: LeaseId }
   | { readonly type: 'lease.shelve'; readonly leaseId: LeaseId }
   | {
@@ -57,6 +67,7 @@ export type UserCommand =
       readonly leaseId: LeaseId;
       readonly durationMs: number | null;
       readonly waitUntilMs: number | null;
+      readonly exempt?: string | null;
     }
   | {
       readonly type: 'lease.adopt';
@@ -81,13 +92,11 @@ export type UserCommand =
   | { readonly type: 'host.undrain'; readonly hostId: HostId }
   | { readonly type: 'service.freeze'; readonly reason: string }
   | { readonly type: 'service.thaw' }
-  | {
+  | ({
       readonly type: 'project.set';
       readonly projectId: ProjectId;
       readonly name: string;
-      readonly gpus: number | null;
-      readonly leases: number | null;
-    }
+    } & ProjectLimits)
   | { readonly type: 'token.create'; readonly token: Token }
   | { readonly type: 'token.revoke'; readonly tokenId: TokenId };
 

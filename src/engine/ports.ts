@@ -2,12 +2,13 @@
  * What the engine and the controllers need of the outside, as types. Adapters (`store`, `openstack`,
  * `declared`) implement these; nothing here does I/O.
  */
-import type { LeaseId, ProjectId, ProviderId } from '../base/ids.ts';
+import type { FlavorId, LeaseId, ProjectId, ProviderId } from '../base/ids.ts';
 import type { Json } from '../base/json.ts';
 import type { Flavor } from '../domain/model/flavor.ts';
+import type { DeviceClass } from '../domain/model/host.ts';
 import type { FloatingIpSeen, PortSeen, ServerSeen, Sighting, Step } from '../domain/provision/sighting.ts';
 import type { Change, EntityKind, Snapshot } from '../domain/model/entities.ts';
-import type { Connection, Lease, ProviderRefs } from '../domain/model/lease.ts';
+import type { Connection, Lease, ProviderRefs, Purpose } from '../domain/model/lease.ts';
 import type { ObservedHost } from '../domain/command.ts';
 import type { CloudAccount } from './cloud-account.ts';
 
@@ -73,6 +74,37 @@ export interface EventQuery {
   readonly newestFirst: boolean;
 }
 
+/** What used time can be told apart by. */
+export const USAGE_KEYS = ['project', 'user', 'class', 'flavor', 'purpose'] as const;
+export type UsageKey = (typeof USAGE_KEYS)[number];
+
+export interface UsageQuery {
+  /** What was held in [fromMs, untilMs), and of longer times the part within. */
+  readonly fromMs: number;
+  readonly untilMs: number;
+  /** null: of all. */
+  readonly projectId: ProjectId | null;
+  readonly ownerId: string | null;
+  readonly by: readonly UsageKey[];
+  /** Also what is held still, as if it was given back at `untilMs`. */
+  readonly withRunning: boolean;
+  readonly limit: number;
+}
+
+/** Device time of one group; null where the groups are not told apart by it. */
+export interface UsageSum {
+  readonly projectId: ProjectId | null;
+  /** As it was called last. */
+  readonly projectName: string | null;
+  readonly ownerId: string | null;
+  readonly deviceClass: DeviceClass | null;
+  readonly flavorId: FlavorId | null;
+  readonly flavorName: string | null;
+  readonly purpose: Purpose | null;
+  /** ms × devices. */
+  readonly deviceMs: number;
+}
+
 /**
  * Failures of the store. `in_doubt`: the transaction may or may not be there; ask `hasBatch` after
  * reloading.
@@ -103,6 +135,10 @@ export interface Store {
     readonly beforeMs: number | null;
     readonly limit: number;
   }): Promise<readonly Lease[]>;
+  /** Sums over the records of usage, in no order. Costs a look at each that reaches into the time. */
+  sumUsage(query: UsageQuery): Promise<readonly UsageSum[]>;
+  /** ms × devices by the records of each lease; those without any are left out. At most 1000 ids. */
+  readUsed(leaseIds: readonly LeaseId[]): Promise<ReadonlyMap<LeaseId, number>>;
   /** Whether an intent was ever recorded for the lease: the precondition for deleting anything outside. */
   hasIntent(leaseId: LeaseId): Promise<boolean>;
   close(): Promise<void>;

@@ -24,6 +24,7 @@ import {
   type StoredEvent,
 } from './ports.ts';
 import type { ReadModel } from './read-model.ts';
+import { reportUsage, type UsageQuestion, type UsageReport } from './usage.ts';
 import type {
   AdoptableView,
   EventNotice,
@@ -191,7 +192,7 @@ export class EngineSession implements Session {
   queue(): readonly QueueEntryView[] {
     const { world } = this.#engine;
     const forecasts = this.#read.forecasts();
-    return queueOrder(world, QUEUE_SHOWN_MAX).map((waiting, index) => {
+    return queueOrder(world, this.#engine.nowMs(), QUEUE_SHOWN_MAX).map((waiting, index) => {
       const lease = world.leases.get(waiting.leaseId);
       const seen = lease !== undefined && this.#sees(lease);
       return {
@@ -223,7 +224,11 @@ export class EngineSession implements Session {
       };
     }
     const demand = demandOf(wanted.flavor, query.hostId);
-    const verdict = explain(world, { ...query, demand, lease: null }, this.#engine.nowMs());
+    const verdict = explain(
+      world,
+      { ...query, ownerId: ownerOf(this.actor), demand, lease: null },
+      this.#engine.nowMs(),
+    );
     return { ok: true, value: explanation(verdict, wanted.flavor.name) };
   }
 
@@ -249,12 +254,36 @@ export class EngineSession implements Session {
     });
   }
 
+  async usage(question: UsageQuestion): Promise<Found<UsageReport>> {
+    const projectId = this.#scope(question.projectId);
+    if (projectId === undefined)
+      return { ok: false, refusal: notFound(`project ${question.projectId ?? ''}`) };
+    const { store, world } = this.#engine;
+    return reportUsage(store, { ...question, projectId }, this.#engine.nowMs(), world.settings.timeZone);
+  }
+
   projects(): ReturnType<Session['projects']> {
     const { world } = this.#engine;
     return {
       ok: true,
       value: [...world.projects.values()].filter((project) => maySee(this.actor, project.id)),
     };
+  }
+
+  project(id: ProjectId): ReturnType<Session['project']> {
+    const { world } = this.#engine;
+    const project = maySee(this.actor, id) ? world.projects.get(id) : undefined;
+    if (project === undefined) return { ok: false, refusal: notFound(`project ${id}`) };
+    const { months, accounts } = world;
+    const month = months.at(this.#engine.nowMs());
+    const use = {
+      month,
+      monthFromMs: months.startMs(month),
+      monthUntilMs: months.startMs(month + 1),
+      project: accounts.ofProject(id),
+      user: accounts.ofUser({ projectId: id, ownerId: ownerOf(this.actor) }),
+    };
+    return { ok: true, value: { project, use } };
   }
 
   tokens(): ReturnType<Session['tokens']> {
@@ -358,6 +387,11 @@ export class EngineSession implements Session {
     }
     return found;
   }
+}
+
+/** Whose leases the actor would make. */
+function ownerOf(actor: Actor): string {
+  return actor.kind === 'user' ? actor.userId : actor.name;
 }
 
 /** The one lease that the actor sees among those found; null: none, or several. */

@@ -8,6 +8,7 @@ import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { nearest } from '../base/nearest.ts';
 import { err, ok, type Result } from '../base/result.ts';
+import { isTimeZone } from '../base/time-zone.ts';
 import { formatDuration, parseDuration } from '../base/units.ts';
 import { declaredConfigSchema } from '../declared/config.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../domain/settings.ts';
@@ -57,11 +58,28 @@ const leasesSchema = z.strictObject({
     .describe('how a host is chosen among those that fit'),
 });
 
+/** Limits of a project, and of its users; left out: no limit. */
+const limitKeys = {
+  gpus: z.int().min(0).optional().describe('most GPUs held at once; left out: no limit'),
+  gpus_by_class: z
+    .record(z.string().min(1).max(64), z.int().min(0))
+    .optional()
+    .describe('the same for single classes, such as `V100: 4`'),
+  leases: z.int().min(0).optional().describe('most leases held at once'),
+  gpu_hours: z.int().min(0).optional().describe('most GPU-hours in a month of `time_zone`'),
+  max_duration: duration.optional().describe('longest lease, extensions included'),
+  queued: z.int().min(0).optional().describe('most requests that wait at once'),
+};
+
 const projectSchema = z.strictObject({
   id: name.describe('as tokens name it'),
   name: z.string().min(1).max(255).optional().describe('for people; left out: the id'),
-  gpus: z.int().min(0).optional().describe('most GPUs held at once; left out: no limit'),
-  leases: z.int().min(0).optional().describe('most leases held at once; left out: no limit'),
+  ...limitKeys,
+  per_user: z.strictObject(limitKeys).prefault({}).describe('the same limits for each user of the project'),
+  users: z
+    .record(z.string().min(1).max(255), z.strictObject(limitKeys))
+    .default({})
+    .describe('limits of single users, by id, where they differ from `per_user`'),
 });
 
 const simulatedSchema = z.strictObject({
@@ -246,9 +264,14 @@ export const configSchema = z
       .nullable()
       .default({ per_second: 200, burst: 1000 })
       .describe('requests of one caller; null: no limit'),
+    time_zone: z
+      .string()
+      .refine(isTimeZone, 'a time zone of the IANA database, such as Europe/Berlin')
+      .default(defaults.timeZone)
+      .describe('whose days and months count in usage reports and limits'),
     poll_interval: duration.default(15_000).describe('between two looks at each provider'),
     leases: leasesSchema.prefault({}).describe('limits and estimates for all leases'),
-    projects: z.array(projectSchema).max(10_000).default([]).describe('quotas; they win over `project set`'),
+    projects: z.array(projectSchema).max(10_000).default([]).describe('limits; they win over `project set`'),
     declared: declaredConfigSchema.nullable().default(null).describe('hosts that are there already'),
     clouds: z
       .array(cloudSchema)
@@ -297,6 +320,7 @@ export function settingsOf(config: Config): Settings {
     warningsMs: leases.warnings.toSorted((a, b) => b - a),
     queueMax: leases.queue_max,
     placement: leases.placement,
+    timeZone: config.time_zone,
   };
 }
 
@@ -310,6 +334,13 @@ export function printable(config: Config): object {
     ...config,
     store: store && { ...store, url: withoutPassword(store.url) },
     poll_interval: formatDuration(config.poll_interval),
+    projects: config.projects.map((project) => ({
+      ...printableLimits(project),
+      per_user: printableLimits(project.per_user),
+      users: Object.fromEntries(
+        Object.entries(project.users).map(([id, limits]) => [id, printableLimits(limits)]),
+      ),
+    })),
     leases: {
       ...leases,
       max_duration: formatDuration(leases.max_duration),
@@ -319,6 +350,11 @@ export function printable(config: Config): object {
       warnings: leases.warnings.map(formatDuration),
     },
   };
+}
+
+function printableLimits<L extends { readonly max_duration?: number | undefined }>(limits: L): object {
+  const { max_duration: durationMs, ...rest } = limits;
+  return durationMs === undefined ? rest : { ...rest, max_duration: formatDuration(durationMs) };
 }
 
 function faultTexts(issue: z.core.$ZodIssue, path: string): readonly string[] {

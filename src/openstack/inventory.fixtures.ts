@@ -28,6 +28,7 @@ export function counted(inventory: Inventory, name: string): string {
         freeze: null,
         clockDoubt: null,
         mode: { kind: 'act' },
+        monthFromMs: null,
         queueSeq: 0,
         grantSeq: 0,
       },

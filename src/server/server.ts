@@ -24,6 +24,7 @@ import { leaseRoutes } from './resources/leases.ts';
 import { operationRoutes } from './resources/operation.ts';
 import { phoneHomeRoutes } from './resources/phone-home.ts';
 import { serviceRoutes } from './resources/service.ts';
+import { usageRoutes } from './resources/usage.ts';
 import { waitingRoutes } from './resources/waiting.ts';
 
 export interface BerthServer {
@@ -159,6 +160,7 @@ function registerOperations(
   leaseRoutes(noting, options);
   capacityRoutes(noting);
   waitingRoutes(noting, options);
+  usageRoutes(noting);
   eventRoutes(noting, streams, gate);
   operationRoutes(noting, options);
   accessRoutes(noting, options);

@@ -3,6 +3,7 @@ import { assert, unreachable } from '../base/assert.ts';
 import type { Change } from '../domain/model/entities.ts';
 import type { Host } from '../domain/model/host.ts';
 import type { Intent, Lease } from '../domain/model/lease.ts';
+import type { UsageRecord } from '../domain/model/usage.ts';
 import { claimOf, holdsNow } from '../domain/world.ts';
 import type { CommitBatch } from '../engine/ports.ts';
 import {
@@ -16,6 +17,7 @@ import {
   leaseTable,
   projectTable,
   tokenTable,
+  usageTable,
   type Row,
 } from './tables.ts';
 
@@ -77,6 +79,8 @@ export interface WritePlan {
   readonly intents: readonly Row[];
   readonly closedIntentIds: readonly string[];
   readonly plain: readonly PlainRows[];
+  /** Only ever added. */
+  readonly usage: readonly Row[];
   readonly events: readonly Row[];
 }
 
@@ -91,6 +95,7 @@ export function planWrite(batch: CommitBatch): WritePlan {
   const intents = new Map<string, Intent>();
   const closedIntentIds = new Set<string>();
   const plain = new Map<PlainEntity, Map<string, Row | null>>();
+  const usage: Row[] = [];
   for (const change of batch.changes) {
     switch (change.entity) {
       case 'lease':
@@ -105,6 +110,10 @@ export function planWrite(batch: CommitBatch): WritePlan {
         // Opened and closed within one batch, it still must be known to have been: both are written.
         if (change.after === null) closedIntentIds.add(change.id);
         else intents.set(change.id, change.after);
+        break;
+      case 'usage':
+        assert(change.after !== null, 'a record of usage is never removed');
+        usage.push(...usageRows(change.after));
         break;
       case 'control':
       case 'project':
@@ -132,6 +141,7 @@ export function planWrite(batch: CommitBatch): WritePlan {
       puts: [...rows.values()].filter((row) => row !== null),
       removedIds: [...rows].filter(([, row]) => row === null).map(([id]) => id),
     })),
+    usage,
     events: batch.events.map((event) => eventTable.row(event)),
   };
 }
@@ -171,6 +181,14 @@ function rowsOf(
 
 function leaseRows(lease: Lease): LeaseRows {
   return { id: lease.id, lease: leaseTable.row(lease), claim: claimRows(lease) };
+}
+
+/** A row for each class, in a fixed order. */
+function usageRows(record: UsageRecord): readonly Row[] {
+  return Object.entries(record.devices)
+    .filter(([, count]) => count > 0)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([deviceClass, count]) => usageTable.row({ record, deviceClass, count }));
 }
 
 function claimRows(lease: Lease): ClaimRows | null {

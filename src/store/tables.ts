@@ -11,6 +11,7 @@ import type { IdempotencyRecord } from '../domain/model/idempotency.ts';
 import type { Intent, Lease } from '../domain/model/lease.ts';
 import type { Project } from '../domain/model/project.ts';
 import type { Token } from '../domain/model/token.ts';
+import type { UsageRecord } from '../domain/model/usage.ts';
 import { claimOf } from '../domain/world.ts';
 
 /** What a store keeps in one column. */
@@ -96,8 +97,9 @@ export const flavorTable = table<Flavor>('flavors', {
 export const projectTable = table<Project>('projects', {
   id: (project) => project.id,
   name: (project) => project.name,
-  quota_gpus: (project) => project.quota.gpus,
-  quota_leases: (project) => project.quota.leases,
+  limit_gpus: (project) => project.limits.gpus,
+  limit_leases: (project) => project.limits.leases,
+  limit_gpu_hours: (project) => project.limits.gpuHoursPerMonth,
   served_seq: (project) => project.servedSeq,
   body: (project) => JSON.stringify(project),
 });
@@ -150,6 +152,29 @@ export const eventTable = table<StoredEvent>('events', {
   data: (event) => JSON.stringify(event.data),
   state_before: (event) => event.before,
   state_after: (event) => event.after,
+});
+
+/** A class of the devices that were held for a time. */
+export interface UsedClass {
+  readonly record: UsageRecord;
+  readonly deviceClass: string;
+  readonly count: number;
+}
+
+export const usageTable = table<UsedClass>('usage', {
+  lease_id: ({ record }) => record.leaseId,
+  holding: ({ record }) => record.holding,
+  device_class: ({ deviceClass }) => deviceClass,
+  count: ({ count }) => count,
+  from_ms: ({ record }) => record.fromMs,
+  until_ms: ({ record }) => record.untilMs,
+  lease_name: ({ record }) => record.leaseName,
+  project_id: ({ record }) => record.projectId,
+  project_name: ({ record }) => record.projectName,
+  owner_id: ({ record }) => record.ownerId,
+  flavor_id: ({ record }) => record.flavorId,
+  flavor_name: ({ record }) => record.flavorName,
+  purpose: ({ record }) => record.purpose,
 });
 
 // What a lease claims and a host has are rows of several tables each: plan.ts makes them.

@@ -4,6 +4,7 @@ import { asId } from '../../src/base/ids.ts';
 import type { Claim } from '../../src/domain/model/claim.ts';
 import type { Change } from '../../src/domain/model/entities.ts';
 import type { LeaseState } from '../../src/domain/model/lease.ts';
+import { newProject } from '../../src/domain/model/project.ts';
 import type { CommitBatch, EventQuery, LoadedState, Store } from '../../src/engine/ports.ts';
 import {
   active,
@@ -22,6 +23,7 @@ import {
   unitClaim,
   unitHost,
 } from './store-samples.ts';
+import { limited } from '../support/worlds.ts';
 
 /** One database that can be opened several times, at once or one after the other. */
 export interface StoreFixture {
@@ -87,12 +89,7 @@ export function describeStore(title: string, createFixture: () => Promise<StoreF
     });
 
     test('the last change of an entity counts, and null removes it', async () => {
-      const project = {
-        id: asId<'project'>('p1'),
-        name: 'one',
-        quota: { gpus: 1, leases: null },
-        servedSeq: 0,
-      };
+      const project = { ...newProject(asId('p1'), 'one'), ...limited({ gpus: 1, gpuHoursPerMonth: 500 }) };
       const putProject = (name: string): Change => ({
         entity: 'project',
         id: 'p1',
@@ -381,7 +378,7 @@ function everyEntity(): readonly Change[] {
     {
       entity: 'project',
       id: 'p1',
-      after: { id: asId('p1'), name: 'one', quota: { gpus: 4, leases: null }, servedSeq: 12 },
+      after: { ...newProject(asId('p1'), 'one'), ...limited({ gpusByClass: { V100: 4 } }), servedSeq: 12 },
     },
     {
       entity: 'intent',
@@ -437,6 +434,7 @@ function everyEntity(): readonly Change[] {
         freeze: { sinceMs: NOW_MS, reason: 'power works', actor: 'user:admin@ops' },
         clockDoubt: null,
         mode: { kind: 'observe', reason: 'to try it' },
+        monthFromMs: NOW_MS,
         queueSeq: 8,
         grantSeq: 12,
       },

@@ -9,6 +9,7 @@ import type { Actor } from '../../src/domain/actor.ts';
 import type { UserCommand } from '../../src/domain/command.ts';
 import type { Lease, LeaseStateKind } from '../../src/domain/model/lease.ts';
 import type { World } from '../../src/domain/world.ts';
+import { limited } from '../support/worlds.ts';
 
 const PROJECTS = ['demo', 'lab2', 'course'] as const;
 const FLAVORS = [
@@ -96,6 +97,8 @@ function request(
     atEnd: prng.chance(0.5) ? 'shelve' : 'delete',
     image: prng.chance(0.02) ? 'no-such-image' : null,
     sshPublicKey: null,
+    purpose: prng.chance(0.3) ? 'ci' : 'interactive',
+    exempt: null,
   };
 }
 
@@ -121,7 +124,7 @@ function drain(world: World, prng: Prng, nowMs: number): Act | null {
 function quota(prng: Prng): Act {
   const id = prng.pick(PROJECTS);
   const gpus = prng.chance(0.5) ? null : 2 + prng.below(3);
-  return admin({ type: 'project.set', projectId: asId(id), name: id, gpus, leases: null });
+  return admin({ type: 'project.set', projectId: asId(id), name: id, ...limited({ gpus }) });
 }
 
 function onLease(

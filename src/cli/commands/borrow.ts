@@ -42,6 +42,7 @@ export const borrow = defineCommand({
         duration: options.duration,
         name: options.name,
         at_end: options.atEnd ?? 'shelve',
+        purpose: options.purpose ?? 'interactive',
         image: options.image,
         ssh_public_key: keyFile?.key ?? null,
         wait: options.wait,

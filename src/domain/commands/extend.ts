@@ -13,6 +13,7 @@ import { schedule } from '../scheduler/pass.ts';
 import type { World } from '../world.ts';
 import { firstDelayed, PROTECTED_DEPTH, startsAt } from './book.ts';
 import { DONE, type Handled } from './handled.ts';
+import { refuseExtension as refuseOverLimit, tellExempt } from './limits.ts';
 import { noSuchLease, timeInPast, wrongState } from './refusals.ts';
 
 /** Something else that is to begin in the time which the lease would take. */
@@ -47,6 +48,9 @@ export function extendLease(
       },
     );
   }
+  const exempt = command.exempt ?? null;
+  const over = refuseOverLimit(draft, lease, command.expiresAtMs);
+  if (over !== null && exempt === null) return over;
   const row = world.hosts.get(state.claim.hostId);
   const before =
     row === undefined || !isWaitedFor(world, row, PROTECTED_DEPTH)
@@ -64,6 +68,7 @@ export function extendLease(
       until: formatTime(command.expiresAtMs),
     },
   );
+  if (exempt !== null) tellExempt(draft, lease.id, exempt, over);
   if (command.expiresAtMs <= previousEndMs) {
     // Who was promised this GPU can have it earlier.
     schedule(draft);

@@ -10,11 +10,14 @@ import type { Draft } from '../draft.ts';
 import type { Claim } from '../model/claim.ts';
 import type { Flavor } from '../model/flavor.ts';
 import type { Intent, Lease } from '../model/lease.ts';
-import { fits, totalDevices } from '../scheduler/free.ts';
+import { holdingData } from '../model/usage.ts';
+import { fits } from '../scheduler/free.ts';
 import { pickDevices, type HostRow } from '../scheduler/host-row.ts';
+import { wishOf } from '../scheduler/limits.ts';
 import { schedule, scheduleNewcomer } from '../scheduler/pass.ts';
 import { demandOf } from './request.ts';
 import { DONE, type Handled } from './handled.ts';
+import { refuseLength, refuseWaiting, refuseWish, tellExempt } from './limits.ts';
 import { noSuchLease, wrongState } from './refusals.ts';
 
 type AdoptCommand = Extract<UserCommand, { readonly type: 'lease.adopt' }>;
@@ -70,20 +73,26 @@ export function unshelveLease(
       },
     );
   }
+  const exempt = command.exempt ?? null;
+  const wish = wishOf(world, lease, { ...lease.request, durationMs }, draft.nowMs);
+  const over = refuseLength(world, lease, durationMs) ?? refuseWish(world, wish, false);
+  if (over !== null && exempt === null) return over;
   const queueSeq = world.control.queueSeq + 1;
   draft.put({ entity: 'control', id: 'control', after: { ...world.control, queueSeq } });
   const { waitUntilMs } = command;
   draft.lease(
     lease.id,
-    { type: 'unshelve', queueSeq, waitUntilMs, durationMs },
+    { type: 'unshelve', queueSeq, waitUntilMs, durationMs, exempt },
     'lease.unshelve_requested',
     null,
     {
       duration_s: durationMs / 1000,
     },
   );
+  if (exempt !== null) tellExempt(draft, lease.id, exempt, over);
   scheduleNewcomer(draft, lease.id);
-  return DONE;
+  const waits = world.leases.get(lease.id)?.state.kind === 'queued' && exempt === null;
+  return (waits ? refuseWaiting(world, lease) : null) ?? DONE;
 }
 
 /**
@@ -113,6 +122,8 @@ export function adoptLease(draft: Draft, command: AdoptCommand): Handled {
       atEnd: command.atEnd,
       image: null,
       sshPublicKey: null,
+      purpose: 'interactive',
+      exempt: null,
     },
     reservationId: null,
     refs: command.refs,
@@ -133,7 +144,7 @@ export function adoptLease(draft: Draft, command: AdoptCommand): Handled {
     host: row.host.name,
     until: formatTime(expiresAtMs),
     length: formatDuration(command.durationMs),
-    gpus: totalDevices(demand.devices),
+    ...holdingData(lease),
   });
   putOnRecord(draft, lease.id);
   return { kind: 'reply', reply: { kind: 'leases', leaseIds: [lease.id] } };

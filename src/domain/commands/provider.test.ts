@@ -129,7 +129,7 @@ describe('adoption', () => {
     run.give(create('a', 'one'));
     expect(run.give(adopt('found', 's1'))).toMatchObject({ kind: 'decided' });
     expect(run.state(lease('found'))).toBe('active');
-    expect(run.world.holding(project('demo'))).toEqual({ gpus: 2, leases: 2 });
+    expect(run.world.accounts.ofProject(project('demo'))).toMatchObject({ gpus: 2, leases: 2 });
   });
 
   test('on a host whose cards Berth knows, it needs cards that nobody has', () => {

@@ -33,6 +33,8 @@ export function newLease(
       atEnd: command.atEnd,
       image: command.image,
       sshPublicKey: command.sshPublicKey,
+      purpose: command.purpose,
+      exempt: command.exempt,
     },
     reservationId: command.window?.reservationId ?? null,
     refs: NO_REFS,

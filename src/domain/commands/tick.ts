@@ -7,6 +7,7 @@ import { findHost, windowFor } from '../scheduler/place.ts';
 import { grant, schedule, startsPaused } from '../scheduler/pass.ts';
 import type { Handled } from './handled.ts';
 import { undrainHost } from './drain.ts';
+import { countMonths } from './limits.ts';
 import { startFailed } from './provider.ts';
 
 /**
@@ -49,6 +50,10 @@ function isHeldBack(draft: Draft, key: DueKey): boolean {
 }
 
 function handleDue(draft: Draft, key: DueKey): boolean {
+  if (key.kind === 'month') {
+    countMonths(draft);
+    return true;
+  }
   if (key.kind === 'host') {
     undrainHost(draft, key.id);
     return true;

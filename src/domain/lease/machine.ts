@@ -48,6 +48,8 @@ export type LeaseEvent =
       readonly queueSeq: number;
       readonly waitUntilMs: number | null;
       readonly durationMs: number;
+      /** See LeaseRequest.exempt. */
+      readonly exempt: string | null;
     }
   /** Nothing of it exists outside any more. */
   | { readonly type: 'gone' }
@@ -279,7 +281,7 @@ function enter(lease: Lease, state: LeaseState, event: LeaseEvent, nowMs: number
   if (heldBefore === null && heldAfter !== null) claimedAtMs = nowMs;
   if (event.type === 'gone') refs = NO_REFS;
   if (state.kind !== lease.state.kind) unreachableSinceMs = null;
-  if (event.type === 'unshelve') request = { ...request, durationMs: event.durationMs };
+  if (event.type === 'unshelve') request = { ...request, durationMs: event.durationMs, exempt: event.exempt };
   let entered = state;
   if (state.kind === 'active' && event.type === 'ready') {
     const expiresAtMs = nowMs + request.durationMs;

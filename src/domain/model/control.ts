@@ -8,6 +8,8 @@ export interface Control {
   readonly clockDoubt: { readonly sinceMs: number; readonly divergenceMs: number } | null;
   /** `observe`: plans are shown, nothing is written outside. With the reason where it was forced. */
   readonly mode: { readonly kind: 'act' } | { readonly kind: 'observe'; readonly reason: string };
+  /** The month that has begun, where a project is limited by the month; null: none is. */
+  readonly monthFromMs: number | null;
   /** Last queue number given. */
   readonly queueSeq: number;
   /** Last number given to a grant; see Project.servedSeq. */

@@ -10,6 +10,9 @@ import type {
 import type { Claim } from './claim.ts';
 import type { DeviceCounts, Resources } from './host.ts';
 
+/** What it is for, as usage reports tell it: somebody works on it, or a pipeline does. */
+export type Purpose = 'interactive' | 'ci';
+
 /** What happens at the end: keep the root disk (shelve) or delete. */
 export type AtEnd = 'shelve' | 'delete';
 
@@ -38,6 +41,9 @@ export interface LeaseRequest {
   readonly image: string | null;
   /** OpenSSH public key of the borrower, put on the machine; null: none. */
   readonly sshPublicKey: string | null;
+  readonly purpose: Purpose;
+  /** Why an administrator lets it pass the limits of its project; null: they hold. */
+  readonly exempt: string | null;
 }
 
 /** What exists outside for this lease; carried through all states so that nothing made is ever forgotten. */

@@ -80,6 +80,8 @@ export function leaseIn(state: LeaseState, refs: Partial<Lease['refs']> = {}): L
       atEnd: 'shelve',
       image: null,
       sshPublicKey: null,
+      purpose: 'interactive',
+      exempt: null,
     },
     reservationId: null,
     refs: { ...NO_REFS, ...refs },

@@ -36,6 +36,7 @@ export function leaseToJson(view: LeaseView, nowMs: number): LeaseJson {
     obstacle: state.kind === 'starting' ? state.obstacle : null,
     connection: state.kind === 'active' ? connectionToJson(state.connection) : null,
     at_end: request.atEnd,
+    purpose: request.purpose,
     ...endOf(state),
     setbacks: lease.setbacks.map(({ atMs, code, message, hostId }) => ({
       at: formatTime(atMs),

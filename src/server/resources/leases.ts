@@ -52,7 +52,8 @@ export function leaseRoutes(register: Register, options: ServerOptions): void {
     changed(call, options, (lease) => {
       const expiresAtMs =
         call.body.expires_at ?? plannedEnd(lease, call.nowMs) + (durationMs(call.body) ?? 0);
-      return { type: 'lease.extend', leaseId: lease.id, expiresAtMs };
+      const exempt = call.body.override_limits ?? null;
+      return { type: 'lease.extend', leaseId: lease.id, expiresAtMs, exempt };
     }),
   );
 
@@ -62,6 +63,7 @@ export function leaseRoutes(register: Register, options: ServerOptions): void {
       leaseId: id,
       durationMs: durationMs(call.body),
       waitUntilMs: waitUntilMs(call.body.wait, call.nowMs),
+      exempt: call.body.override_limits ?? null,
     })),
   );
 
@@ -128,6 +130,8 @@ function createCommand(call: Call<typeof routes.createLease>, ids: Ids): CreateC
     hostId: body.host ? hostIdOf(call.session, body.host) : null,
     durationMs: durationMs(body) ?? 0,
     atEnd: body.at_end,
+    purpose: body.purpose,
+    exempt: body.override_limits ?? null,
     image: body.image ?? null,
     sshPublicKey: body.ssh_public_key ?? null,
     waitUntilMs: waitUntilMs(body.wait, nowMs),

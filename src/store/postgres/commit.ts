@@ -19,6 +19,7 @@ import {
   leaseTable,
   projectTable,
   tokenTable,
+  usageTable,
   type Columns,
   type Row,
 } from '../tables.ts';
@@ -64,6 +65,7 @@ const PARAMETERS: readonly Parameter[] = [
     ids(`p_removed_${table.name}`, (plan) => plainOf(plan, entity)?.removedIds ?? []),
     rows(`p_${table.name}`, table, (plan) => plainOf(plan, entity)?.puts ?? []),
   ]),
+  rows('p_usage', usageTable, (plan) => plan.usage),
   rows('p_events', eventTable, (plan) => plan.events),
 ];
 
@@ -144,6 +146,7 @@ BEGIN
   END IF;
   -- Removals first: a secret hash or a name may pass from one row to another within a batch.
   ${PLAIN.map(([, table]) => plainSql(table)).join('\n  ')}
+  ${ifGiven('p_usage', insertSql(usageTable, 'p_usage'))}
   ${ifGiven('p_events', insertSql(eventTable, 'p_events'))}
   INSERT INTO batches (revision, batch_id, event_seq, at_ms)
   VALUES (p_revision, p_batch_id, (SELECT coalesce(max(seq), 0) FROM events), p_at_ms);

@@ -28,6 +28,7 @@ import {
   readLease,
 } from './reader.ts';
 import { createReaders, type Readers } from './readers.ts';
+import { readUsed, sumUsage } from './usage-reader.ts';
 import type { Row, Session, Statement } from './session.ts';
 import { printAddress, type Address, type HostPort } from './url.ts';
 
@@ -144,6 +145,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     readLease: (leaseId) => read((ask) => readLease(ask, leaseId)),
     findLeases: (prefix, limit) => read((ask) => findLeases(ask, prefix, limit)),
     readEndedLeases: (query) => read((ask) => readEndedLeases(ask, query)),
+    sumUsage: (query) => read((ask) => sumUsage(ask, query)),
+    readUsed: (leaseIds) => read((ask) => readUsed(ask, leaseIds)),
     hasIntent: (leaseId) => read((ask) => readIntent(ask, leaseId)),
     close: async () => {
       if (closed) return;

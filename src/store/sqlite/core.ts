@@ -6,7 +6,13 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { LeaseId } from '../../base/ids.ts';
 import type { Lease } from '../../domain/model/lease.ts';
-import { StoreError, type EventQuery, type StoredEvent } from '../../engine/ports.ts';
+import {
+  StoreError,
+  type EventQuery,
+  type StoredEvent,
+  type UsageQuery,
+  type UsageSum,
+} from '../../engine/ports.ts';
 import { newControl } from '../control.ts';
 import type { LoadedText } from '../decode.ts';
 import type { Migration } from '../migrations.ts';
@@ -18,6 +24,7 @@ import { storeErrorOf } from './failure.ts';
 import { migrate, readMigrations } from './migrations.ts';
 import { createReader } from './reader.ts';
 import { putSql } from './sql.ts';
+import { createUsageReader } from './usage-reader.ts';
 import { createWriter } from './writer.ts';
 
 /** Every method throws StoreError. */
@@ -30,6 +37,8 @@ export interface SqliteCore {
   readLease(leaseId: LeaseId): Lease | null;
   findLeases(prefix: string, limit: number): readonly Lease[];
   readEndedLeases(query: EndedQuery): readonly Lease[];
+  sumUsage(query: UsageQuery): readonly UsageSum[];
+  readUsed(leaseIds: readonly LeaseId[]): ReadonlyMap<LeaseId, number>;
   hasIntent(leaseId: LeaseId): boolean;
   close(): void;
 }
@@ -54,14 +63,15 @@ const WAL_PAGES = 4096;
  * SchemaError where the database is not ours to write, StoreError where it cannot be read.
  */
 export function openCore(db: DatabaseSync, options: CoreOptions): SqliteCore {
-  const { created, writer, reader } = opening(() => {
+  const { created, writer, reader, usage } = opening(() => {
     db.exec('PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 5000;');
     const isNew = migrate(db, options.migrations ?? readMigrations());
     db.exec(
       `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${WAL_PAGES}; ` +
         'PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;',
     );
-    return { created: isNew, writer: createWriter(db), reader: createReader(db) };
+    const usageReader = createUsageReader(db);
+    return { created: isNew, writer: createWriter(db), reader: createReader(db), usage: usageReader };
   });
   const transaction = createTransaction(db);
   const wait = createWait(options.commitDelayMs ?? 0);
@@ -99,6 +109,8 @@ export function openCore(db: DatabaseSync, options: CoreOptions): SqliteCore {
     readLease: (leaseId) => reading(() => reader.lease(leaseId)),
     findLeases: (prefix, limit) => reading(() => reader.leasesLike(prefix, limit)),
     readEndedLeases: (query) => reading(() => reader.endedLeases(query)),
+    sumUsage: (query) => reading(() => usage.sum(query)),
+    readUsed: (leaseIds) => reading(() => usage.used(leaseIds)),
     hasIntent: (leaseId) => reading(() => reader.hasIntent(leaseId)),
     close: () => {
       if (db.isOpen) reading(() => db.close());

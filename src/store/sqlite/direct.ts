@@ -39,6 +39,8 @@ export function createDirectStore(core: SqliteCore, hooks: DirectHooks = {}): St
     readLease: (leaseId) => run(() => core.readLease(leaseId)),
     findLeases: (prefix, limit) => run(() => core.findLeases(prefix, limit)),
     readEndedLeases: (query) => run(() => core.readEndedLeases(query)),
+    sumUsage: (query) => run(() => core.sumUsage(query)),
+    readUsed: (leaseIds) => run(() => core.readUsed(leaseIds)),
     hasIntent: (leaseId) => run(() => core.hasIntent(leaseId)),
     close: () =>
       run(() => {

@@ -6,7 +6,7 @@
  */
 import type { LeaseId } from '../../base/ids.ts';
 import type { Lease } from '../../domain/model/lease.ts';
-import type { EventQuery, StoreError, StoredEvent } from '../../engine/ports.ts';
+import type { EventQuery, StoreError, StoredEvent, UsageQuery, UsageSum } from '../../engine/ports.ts';
 import type { LoadedText } from '../decode.ts';
 import type { SchemaError } from '../migrations.ts';
 import type { WritePlan } from '../plan.ts';
@@ -29,6 +29,8 @@ export type Call =
   | { readonly op: 'readLease'; readonly leaseId: LeaseId }
   | { readonly op: 'findLeases'; readonly prefix: string; readonly limit: number }
   | { readonly op: 'readEndedLeases'; readonly query: EndedQuery }
+  | { readonly op: 'sumUsage'; readonly query: UsageQuery }
+  | { readonly op: 'readUsed'; readonly leaseIds: readonly LeaseId[] }
   | { readonly op: 'hasIntent'; readonly leaseId: LeaseId }
   /** Closes the file; the thread ends after its answer. */
   | { readonly op: 'close' };
@@ -48,6 +50,8 @@ export interface Answers {
   readonly readLease: Lease | null;
   readonly findLeases: readonly Lease[];
   readonly readEndedLeases: readonly Lease[];
+  readonly sumUsage: readonly UsageSum[];
+  readonly readUsed: ReadonlyMap<LeaseId, number>;
   readonly hasIntent: boolean;
   readonly close: null;
 }

@@ -95,6 +95,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     readLease: (leaseId) => call({ op: 'readLease', leaseId }),
     findLeases: (prefix, limit) => call({ op: 'findLeases', prefix, limit }),
     readEndedLeases: (query) => call({ op: 'readEndedLeases', query }),
+    sumUsage: (query) => call({ op: 'sumUsage', query }),
+    readUsed: (leaseIds) => call({ op: 'readUsed', leaseIds }),
     hasIntent: (leaseId) => call({ op: 'hasIntent', leaseId }),
     abort: () => thread.kill(),
     close: async () => {

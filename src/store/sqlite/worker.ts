@@ -47,6 +47,10 @@ function perform(call: Call): Answers[Call['op']] {
       return core.findLeases(call.prefix, call.limit);
     case 'readEndedLeases':
       return core.readEndedLeases(call.query);
+    case 'sumUsage':
+      return core.sumUsage(call.query);
+    case 'readUsed':
+      return core.readUsed(call.leaseIds);
     case 'hasIntent':
       return core.hasIntent(call.leaseId);
     case 'close':

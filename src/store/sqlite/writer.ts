@@ -21,6 +21,7 @@ import {
   leaseTable,
   projectTable,
   tokenTable,
+  usageTable,
   type Columns,
   type Row,
 } from '../tables.ts';
@@ -38,6 +39,7 @@ export function createWriter(db: DatabaseSync): Writer {
   const putLease = db.prepare(putSql(leaseTable));
   const putIntent = db.prepare(putSql(intentTable));
   const closeIntent = db.prepare('UPDATE intents SET closed_at_ms = ? WHERE id = ? AND closed_at_ms IS NULL');
+  const insertUsage = db.prepare(insertSql(usageTable));
   const insertEvent = db.prepare(insertSql(eventTable));
   const insertBatch = db.prepare(
     'INSERT INTO batches (revision, batch_id, event_seq, at_ms) ' +
@@ -53,6 +55,7 @@ export function createWriter(db: DatabaseSync): Writer {
       for (const row of plan.intents) putIntent.run(...row);
       for (const id of plan.closedIntentIds) closeIntent.run(plan.atMs, id);
       for (const { entity, puts, removedIds } of plan.plain) plain.write(entity, puts, removedIds);
+      for (const row of plan.usage) insertUsage.run(...row);
       for (const row of plan.events) insertEvent.run(...row);
       insertBatch.run(plan.revision, plan.batchId, plan.atMs);
       pruneBatches.run(plan.revision - BATCHES_KEPT);

@@ -4,9 +4,9 @@
  * text, is refused and left as it is. `schema.sql` beside this file is what all of them together make.
  */
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { assertDefined } from '../../base/assert.ts';
+import { listAssets, readAsset } from '../../base/assets.ts';
 import { numberAt, textAt } from './row.ts';
 
 export interface Migration {
@@ -32,9 +32,9 @@ export class SchemaError extends Error {
 /** The migrations of this program, in order. */
 export function readMigrations(): readonly Migration[] {
   const folder = new URL('./migrations/', import.meta.url);
-  const names = readdirSync(folder).filter((name) => name.endsWith('.sql'));
+  const names = listAssets(folder).filter((name) => name.endsWith('.sql'));
   return names.toSorted().map((name, index) => {
-    const sql = readFileSync(new URL(name, folder), 'utf8');
+    const sql = readAsset(new URL(name, folder));
     const migration = createMigration(name, sql);
     if (migration.id !== index + 1)
       throw new Error(`migration ${name} is out of order: expected number ${index + 1}`);

@@ -8,13 +8,14 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildDeb } from '../../scripts/package/deb.ts';
 import { startDebian, type Debian, type Ran } from '../support/debian.ts';
-import { until } from '../support/engine.ts';
 
 const absent = process.env['BERTH_NO_DEBIAN'];
 const CONFIG = 'etc/berth/berth.yaml';
 const UNIT = 'usr/lib/systemd/system/berth.service';
 /** The bundle and Node's 120 MB, on a busy machine. */
 const BUILD_MS_MAX = 150_000;
+/** A start under Node, with a first look at the simulated cloud. */
+const START_MS_MAX = 60_000;
 
 describe.runIf(absent === undefined)('the Debian package', () => {
   let debian: Debian;
@@ -54,6 +55,14 @@ describe.runIf(absent === undefined)('the Debian package', () => {
     return started;
   }
 
+  async function greeting(text: string): Promise<void> {
+    const deadlineMs = performance.now() + START_MS_MAX;
+    while (!said.stdout.includes(text)) {
+      if (performance.now() > deadlineMs) throw new Error(`waited in vain for '${text}': ${said.stderr}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
   async function stop(): Promise<number | null> {
     const running = service;
     service = null;
@@ -89,7 +98,7 @@ describe.runIf(absent === undefined)('the Debian package', () => {
       .replace('#simulated: { hosts: 2 }', 'simulated: { hosts: 2 }');
     fs.writeFileSync(inside(CONFIG), changed);
     service = startService();
-    await until(() => said.stdout.includes('token create'), 'the greeting', 60_000);
+    await greeting('token create');
     const url = /serves at (\S+);/.exec(said.stdout)?.[1] ?? '';
     const token = /shown once and ends in 24 h: (\S+)/.exec(said.stdout)?.[1] ?? '';
     const env = { BERTH_URL: url, BERTH_TOKEN: token };
@@ -124,7 +133,7 @@ describe.runIf(absent === undefined)('the Debian package', () => {
     expect(fs.readFileSync(inside(CONFIG), 'utf8')).toContain('\nsimulated: { hosts: 2 }');
     said.stdout = '';
     service = startService();
-    await until(() => said.stdout.includes('serves at'), 'the greeting', 60_000);
+    await greeting('serves at');
     expect(said.stdout).not.toContain('First start');
     expect(await stop()).toBe(0);
   }, 150_000);

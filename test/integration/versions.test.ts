@@ -24,7 +24,7 @@ test.each(['1.1.0', '1.2.0', '1.3.9'])('a server of version %s is near enough to
   const { code, stderr, agents } = await listAt(version);
   expect(code).toBe(0);
   expect(stderr).toMatch(/^There are no leases.*\n$/);
-  expect(agents).toEqual(['berth/1.2.3']);
+  expect([...new Set(agents)]).toEqual(['berth/1.2.3']);
 });
 
 test.each([

@@ -55,7 +55,12 @@ const clouds: CloudLogins = {
   known: async () => (await cloudLogins()).known(),
 };
 
-process.exitCode = await runCli(process.argv.slice(2), processIo(process, VERSION, server, clouds));
+// Not awaited at the top level, which the one-file executable (CommonJS) cannot do. Until the command has
+// said its code, an end of the process is a failure.
+process.exitCode = 1;
+void runCli(process.argv.slice(2), processIo(process, VERSION, server, clouds)).then((code) => {
+  process.exitCode = code;
+});
 
 /** Loaded only here: most commands need no cloud. */
 async function cloudLogins(): Promise<CloudLogins> {

@@ -1,5 +1,6 @@
 import { adopt } from './commands/adopt.ts';
 import { borrow } from './commands/borrow.ts';
+import { completionOf } from './commands/completion.ts';
 import { eventList } from './commands/event.ts';
 import { explain } from './commands/explain.ts';
 import { findingList } from './commands/finding.ts';
@@ -65,5 +66,5 @@ export const sections: readonly Section[] = [
       tokenRevoke,
     ],
   },
-  { title: 'Run the service', commands: [serve, doctor, configCheck, configPrint, version] },
+  { title: 'Run the service', commands: [serve, doctor, configCheck, configPrint, completionOf(() => sections), version] },
 ];

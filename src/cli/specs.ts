@@ -13,6 +13,15 @@ export function argument(usage: string, help: string): ArgumentSpec<string> {
   return { usage, help, read: ([value = '']) => required(value, usage) };
 }
 
+/** An argument that must be one of these. */
+export function choiceArgument<const C extends string>(
+  usage: string,
+  choices: readonly C[],
+  help: string,
+): ArgumentSpec<C> {
+  return { usage, help, words: choices, read: ([value = '']) => choiceOf(value, choices, usage) };
+}
+
 export function optionalArgument(name: string, help: string): ArgumentSpec<string | null> {
   return { usage: `[${name}]`, help, read: ([value]) => value ?? null };
 }
@@ -45,14 +54,8 @@ export function choice<const C extends string>(
   choices: readonly C[],
   help: string,
 ): OptionSpec<C | null> {
-  return option(flags, help, (value, _context, name) => {
-    const found = choices.find((candidate) => candidate === value.toLowerCase());
-    if (found !== undefined) return found;
-    throw new UsageError(
-      `'${value}' is no value of ${name}`,
-      `${meant(value, choices)}Choose one of ${choices.join(', ')}.`,
-    );
-  });
+  const spec = option(flags, help, (value, _context, name) => choiceOf(value, choices, name));
+  return { ...spec, words: choices };
 }
 
 export function integer(flags: string, help: string, min: number, max: number): OptionSpec<number | null> {
@@ -150,6 +153,15 @@ function commaParts(value: string): string[] {
 function required(value: string, name: string): string {
   if (value.trim() !== '') return value;
   throw new UsageError(`${name} is empty`, 'Give it a value.');
+}
+
+function choiceOf<C extends string>(value: string, choices: readonly C[], name: string): C {
+  const found = choices.find((candidate) => candidate === value.toLowerCase());
+  if (found !== undefined) return found;
+  throw new UsageError(
+    `'${value}' is no value of ${name}`,
+    `${meant(value, choices)}Choose one of ${choices.join(', ')}.`,
+  );
 }
 
 function integerOf(value: string, name: string, min: number, max: number): number {

@@ -6,6 +6,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { routes } from '../api/routes.ts';
+import { VERSION_HEADER } from '../api/version.ts';
 import { assert } from '../base/assert.ts';
 import { MINUTE_MS, SECOND_MS } from '../base/units.ts';
 import { createGate, type Gate } from './auth.ts';
@@ -63,6 +64,7 @@ const SECURITY_HEADERS = {
  */
 export async function createServer(options: ServerOptions): Promise<BerthServer> {
   const app = createApp(options);
+  const headers = { ...SECURITY_HEADERS, [VERSION_HEADER]: options.version };
   const gate = createGate(options);
   const metrics = createMetrics(options.engine, options.version);
   const streams = createEventStreams(options.clock, metrics, options.logger);
@@ -72,7 +74,7 @@ export async function createServer(options: ServerOptions): Promise<BerthServer>
     sendProblem(toProblem(error, request, options.logger), request, reply);
   });
   app.setNotFoundHandler((request, reply) => {
-    reply.headers(SECURITY_HEADERS).header('x-openstack-request-id', request.id);
+    reply.headers(headers).header('x-openstack-request-id', request.id);
     sendProblem(noRoute(request), request, reply);
   });
   if (options.openAs !== null) {
@@ -85,7 +87,7 @@ export async function createServer(options: ServerOptions): Promise<BerthServer>
   await app.register(async (scope) => serviceRoutes(scope, options, gate, metrics));
   await app.register(async (scope) => {
     scope.addHook('onRequest', (request, reply, next) => {
-      reply.headers(SECURITY_HEADERS).header('x-openstack-request-id', request.id);
+      reply.headers(headers).header('x-openstack-request-id', request.id);
       next();
     });
     registerOperations(createRegister(scope, options, gate, metrics), options, streams, gate);

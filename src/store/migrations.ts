@@ -5,8 +5,8 @@
  * together make.
  */
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
 import { assertDefined } from '../base/assert.ts';
+import { listAssets, readAsset } from '../base/assets.ts';
 
 export interface Migration {
   /** Counted from 1. */
@@ -33,9 +33,9 @@ export class SchemaError extends Error {
 
 /** The migrations in a folder of this program (a URL with a slash at its end), in order. */
 export function readMigrationFolder(folder: URL): readonly Migration[] {
-  const names = readdirSync(folder).filter((name) => name.endsWith('.sql'));
+  const names = listAssets(folder).filter((name) => name.endsWith('.sql'));
   return names.toSorted().map((name, index) => {
-    const sql = readFileSync(new URL(name, folder), 'utf8');
+    const sql = readAsset(new URL(name, folder));
     const migration = createMigration(name, sql);
     if (migration.id !== index + 1)
       throw new Error(`migration ${name} is out of order: expected number ${index + 1}`);

@@ -106,7 +106,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     logger: { info: silent, warn: silent, error: (fields, message) => console.error(message, fields) },
     clock,
     ids,
-    version: '0.0.0-test',
+    version: '1.2.3-test',
     openAs: null,
     clouds: [knownCloud],
     metricsNeedToken: false,

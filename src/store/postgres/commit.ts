@@ -69,8 +69,15 @@ const PARAMETERS: readonly Parameter[] = [
   rows('p_events', eventTable, (plan) => plan.events),
 ];
 
-/** Makes the function; once per session. */
+/**
+ * Makes the function; once per session. Plans are made once and kept, and a table may be empty when its plan is
+ * made and have millions of rows later: so the writer's plans go by the keys, whatever the statistics say.
+ */
 export const COMMIT_FUNCTION_SQL = `
+SET plan_cache_mode = force_generic_plan;
+SET enable_seqscan = off;
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
 CREATE FUNCTION pg_temp.berth_commit(${PARAMETERS.map(({ name, type }) => `${name} ${type}`).join(', ')})
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE

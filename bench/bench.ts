@@ -17,7 +17,12 @@ export interface Check {
   readonly atLeast?: number;
 }
 
+/** `quick` shows that a comparison works, in a minute; its figures are worth little. */
+export type Scale = 'full' | 'quick';
+
 export interface Report {
+  /** What was measured beside Berth: versions, settings. */
+  readonly notes?: readonly string[];
   readonly tables: readonly Table[];
   readonly checks: readonly Check[];
 }
@@ -25,7 +30,7 @@ export interface Report {
 export interface Bench {
   readonly name: string;
   readonly summary: string;
-  readonly run: () => Promise<Report>;
+  readonly run: (scale: Scale) => Promise<Report>;
 }
 
 export function passes({ value, atMost, atLeast }: Check): boolean {

@@ -13,6 +13,7 @@ import { benchFlavors, benchHttp, benchSlowDisk } from './http.ts';
 import { describeMachine } from './machine.ts';
 import { checksTable, printMachine, printTable } from './print.ts';
 import { benchPlacement } from './peers/placement.ts';
+import { benchSlurm } from './peers/slurm.ts';
 import { benchRelease } from './release.ts';
 import { benchStart } from './start.ts';
 import { benchStoreAlone } from './store-alone.ts';
@@ -33,6 +34,7 @@ const BENCHES: readonly Bench[] = [
 /** What would be used instead of Berth, or of a part of it: each is the real thing. */
 const PEERS: Readonly<Record<string, readonly Bench[]>> = {
   placement: [{ name: 'placement', summary: 'claims and queries against Placement', run: benchPlacement }],
+  slurm: [{ name: 'slurm', summary: 'grants, releases and limits against Slurm', run: benchSlurm }],
   sqlite: BENCHES.filter(({ name }) => name === 'store' || name === 'grants'),
   fastify: BENCHES.filter(({ name }) => name === 'http' || name === 'flavors'),
 };

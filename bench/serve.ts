@@ -9,6 +9,7 @@ const POLL_MS = 20;
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
 export interface Served {
+  readonly pid: number;
   readonly url: string;
   /** The first admin token, as `serve` shows it once. */
   readonly token: string;
@@ -37,6 +38,7 @@ export async function startServe(options: {
     const token = /: (berth_\S+)/.exec(said)?.[1];
     if (url !== undefined && token !== undefined) {
       return {
+        pid: child.pid ?? 0,
         url,
         token,
         async stop() {

@@ -8,6 +8,7 @@ import { CLAIM } from './placement-client.ts';
 import type { Stage } from './stage.ts';
 
 export interface BerthServer {
+  readonly pid: number;
   readonly url: string;
   readonly token: string;
   stop(): Promise<void>;
@@ -46,5 +47,5 @@ export async function startBerth(stage: Stage, hosts: number): Promise<BerthServ
   stage.onClose(stop);
   const admin = createClient({ baseUrl: served.url, token: served.token });
   const { secret } = await admin.createToken({ name: 'bench', role: 'member', project_id: 'bench' });
-  return { url: served.url, token: secret, stop };
+  return { pid: served.pid, url: served.url, token: secret, stop };
 }

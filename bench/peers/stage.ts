@@ -14,6 +14,9 @@ const END_MS_MAX = 15_000;
 const RUN_MS_MAX = 180_000;
 const OUTPUT_BYTES_MAX = 64 << 20;
 const POLL_MS = 50;
+const RANGE_MIN = 20_000;
+const RANGE_MAX = 32_000;
+const RANGE_TRIES_MAX = 20;
 /** Of a log that is shown when its process failed. */
 const LOG_TAIL_LENGTH = 2000;
 
@@ -24,6 +27,12 @@ export interface Daemon {
   /** The last of what it has said. */
   said(): string;
   stop(): Promise<void>;
+}
+
+interface Member {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
 }
 
 export interface RunOptions {
@@ -46,13 +55,27 @@ export class Stage {
 
   /** Starts a process that stays, in a process group of its own: a terminal's Ctrl-C is for us to pass on. */
   start(name: string, command: string, args: readonly string[], options: RunOptions = {}): Daemon {
+    const daemon = this.#spawn({ name, command, args }, options);
+    this.#closers.push(() => daemon.stop());
+    return daemon;
+  }
+
+  /** Many that are alike, and end together. */
+  startCrowd(members: readonly Member[], options: RunOptions = {}): readonly Daemon[] {
+    const daemons: Daemon[] = [];
+    this.#closers.push(async () => void (await Promise.all(daemons.map((daemon) => daemon.stop()))));
+    for (const member of members) daemons.push(this.#spawn(member, options));
+    return daemons;
+  }
+
+  #spawn({ name, command, args }: Member, { env }: RunOptions): Daemon {
     const logPath = this.path(`${name}.out`);
     const log = openSync(logPath, 'a');
     const child = spawn(command, args, {
       stdio: ['ignore', log, log],
       detached: true,
       cwd: this.folder,
-      env: cleanEnvironment(options.env),
+      env: cleanEnvironment(env),
     });
     closeSync(log);
     const { pid } = child;
@@ -65,7 +88,6 @@ export class Stage {
       await exited;
       clearTimeout(killer);
     };
-    this.#closers.push(stop);
     const said = (): string => readFileSync(logPath, 'utf8').slice(-LOG_TAIL_LENGTH);
     return { name, pid, isRunning, said, stop };
   }
@@ -126,16 +148,39 @@ export async function untilTrue(
 }
 
 /** One that nobody listens on now. */
-export function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
+  return listenOnce(0);
+}
+
+/** The first of so many in a row, all below those that the kernel gives to clients. */
+export async function freePortRange(count: number): Promise<number> {
+  for (let attempt = 0; attempt < RANGE_TRIES_MAX; attempt++) {
+    const first = RANGE_MIN + Math.floor(Math.random() * (RANGE_MAX - RANGE_MIN - count));
+    const ports = Array.from({ length: count }, (_unused, index) => first + index);
+    const free = await Promise.allSettled(ports.map(listenOnce));
+    if (free.every(({ status }) => status === 'fulfilled')) return first;
+  }
+  throw new Error(`no ${count} free ports in a row`);
+}
+
+/** Resolves with the port once it is free again. */
+function listenOnce(port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
+    probe.listen(port, '127.0.0.1', () => {
       const address = probe.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      probe.close(() => resolve(port));
+      const given = typeof address === 'object' && address !== null ? address.port : port;
+      probe.close(() => resolve(given));
     });
   });
+}
+
+/** Processor time that a process has taken so far, ms: user and system, from Linux's /proc, in 10 ms. */
+export function processorMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return 10 * (Number(fields[11]) + Number(fields[12]));
 }
 
 /** Debian's programs with Debian's libraries, whatever else this shell has on its path. */

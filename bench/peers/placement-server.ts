@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { providePackages, versionsOf } from './packages.ts';
 import { CARDS_PER_HOST } from '../service.ts';
 import { GPU_RESOURCE, GPU_TRAIT, HOST_CAPACITY, PlacementApi } from './placement-client.ts';
-import { freePort, run, untilTrue, type Stage } from './stage.ts';
+import { freePort, untilTrue, type Stage } from './stage.ts';
 
 export const PLACEMENT_PROGRAMS = {
   '/usr/bin/placement-api': 'python3-placement',
@@ -35,7 +35,7 @@ export async function startPlacement(stage: Stage): Promise<PlacementServer> {
   const etc = stage.path('etc');
   mkdirSync(etc);
   writeFileSync(stage.path('etc', 'placement.conf'), placementConf(stage));
-  await run('placement-manage', ['--config-file', stage.path('etc', 'placement.conf'), 'db', 'sync']);
+  await stage.run('placement-manage', ['--config-file', stage.path('etc', 'placement.conf'), 'db', 'sync']);
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   writeFileSync(stage.path('uwsgi.ini'), uwsgiIni(port));
@@ -78,10 +78,10 @@ async function startDatabase(stage: Stage): Promise<void> {
   ];
   writeFileSync(conf, lines.filter((line) => !line.endsWith('= ')).join('\n'));
   const install = [`--defaults-file=${conf}`, '--auth-root-authentication-method=normal', '--skip-test-db'];
-  await run('mariadb-install-db', install);
+  await stage.run('mariadb-install-db', install);
   const daemon = stage.start('mariadbd', 'mariadbd', [`--defaults-file=${conf}`]);
   const ask = (sql: string): Promise<string> =>
-    run('mariadb', ['--no-defaults', `--socket=${socket}`, '--user=root', `--execute=${sql}`]);
+    stage.run('mariadb', ['--no-defaults', `--socket=${socket}`, '--user=root', `--execute=${sql}`]);
   const accepts = (): Promise<boolean> =>
     ask('SELECT 1').then(
       () => true,

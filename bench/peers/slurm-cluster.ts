@@ -8,7 +8,7 @@ import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { CARDS_PER_HOST } from '../service.ts';
 import { providePackages, versionsOf } from './packages.ts';
-import { freePort, freePortRange, run, untilTrue, type Daemon, type Stage } from './stage.ts';
+import { freePort, freePortRange, untilTrue, type Daemon, type Stage } from './stage.ts';
 
 const SLURM_PROGRAMS = {
   '/usr/sbin/slurmctld': 'slurmctld',
@@ -52,7 +52,7 @@ export async function startSlurm(stage: Stage, nodes: number): Promise<SlurmClus
   });
   const controller = stage.start('slurmctld', 'slurmctld', ['-D', '-f', conf], { env });
   const command = (program: string, ...args: readonly string[]): Promise<string> =>
-    run(program, args, { env });
+    stage.run(program, args, { env });
   await untilTrue(() => isUp(command), {
     what: 'slurmctld to answer',
     withinMs: START_MS_MAX,

@@ -37,12 +37,13 @@ interface Member {
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
-  readonly input?: string;
 }
 
 export class Stage {
   readonly folder = makeFolder();
   readonly #closers: (() => Promise<void>)[] = [];
+  readonly #abort = new AbortController();
+  #closing: Promise<void> | null = null;
 
   path(...names: readonly string[]): string {
     return join(this.folder, ...names);
@@ -69,6 +70,7 @@ export class Stage {
   }
 
   #spawn({ name, command, args }: Member, { env }: RunOptions): Daemon {
+    this.#abort.signal.throwIfAborted();
     const logPath = this.path(`${name}.out`);
     const log = openSync(logPath, 'a');
     const child = spawn(command, args, {
@@ -92,7 +94,18 @@ export class Stage {
     return { name, pid, isRunning, said, stop };
   }
 
-  async close(): Promise<void> {
+  /** As `run`; ended with the stage. */
+  run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
+    return run(command, args, options, this.#abort.signal);
+  }
+
+  /** Once, however often it is asked for. Afterwards nothing can be started. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#closeAll());
+  }
+
+  async #closeAll(): Promise<void> {
+    this.#abort.abort();
     while (this.#closers.length > 0) await this.#closers.pop()?.();
     removeFolder(this.folder);
   }
@@ -117,18 +130,24 @@ export async function onStage<Result>(use: (stage: Stage) => Promise<Result>): P
 }
 
 /** Runs a command to its end; resolves with its standard output. Rejects with what it said when it fails. */
-export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
+export function run(
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+  signal?: AbortSignal,
+): Promise<string> {
+  const limits = { timeout: RUN_MS_MAX, maxBuffer: OUTPUT_BYTES_MAX };
   return new Promise((resolve, reject) => {
     const child = execFile(
       command,
       args,
-      { env: cleanEnvironment(options.env), timeout: RUN_MS_MAX, maxBuffer: OUTPUT_BYTES_MAX },
+      { env: cleanEnvironment(options.env), ...limits, ...(signal !== undefined && { signal }) },
       (error, stdout, stderr) => {
         if (error === null) resolve(stdout);
         else reject(new Error(`${command} ${args.join(' ')}: ${error.message}\n${stdout}${stderr}`));
       },
     );
-    child.stdin?.end(options.input ?? '');
+    child.stdin?.end();
   });
 }
 

@@ -1,4 +1,4 @@
-/** Borrowing from Berth, as any program would: the API, a member's token, a key against repetition. */
+/** Borrowing from Berth by its API, with a member's token and a key against repetition. */
 import { randomUUID } from 'node:crypto';
 import { Pool } from 'undici';
 import type { LoadClient, Target } from './load-process.ts';

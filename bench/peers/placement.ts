@@ -43,6 +43,7 @@ export function benchPlacement(scale: Scale): Promise<Report> {
     const reports: Report[] = [];
     const rates = new Map<number, number>();
     for (const hosts of HOSTS[scale]) {
+      console.error(`placement: ${hosts} hosts …`);
       const site = await openSite(stage, { hosts, scale, placement, client });
       for (const clients of CLIENTS) {
         const { report, berthPerSecond } = await compareClaims(site, clients);

@@ -17,8 +17,13 @@ export interface Check {
   readonly atLeast?: number;
 }
 
-/** `quick` shows that a comparison works, in a minute; its figures are worth little. */
-export type Scale = 'full' | 'quick';
+/** What comparisons with peers can be told; the others have one size. */
+export interface BenchOptions {
+  /** Shows that a comparison works, in a minute; its figures are worth little. */
+  readonly quick: boolean;
+  /** How many there are; null: the sizes that the budgets are about. */
+  readonly hosts: readonly number[] | null;
+}
 
 export interface Report {
   /** What was measured beside Berth: versions, settings. */
@@ -30,7 +35,7 @@ export interface Report {
 export interface Bench {
   readonly name: string;
   readonly summary: string;
-  readonly run: (scale: Scale) => Promise<Report>;
+  readonly run: (options: BenchOptions) => Promise<Report>;
 }
 
 export function passes({ value, atMost, atLeast }: Check): boolean {

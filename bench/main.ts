@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- NAME… --peer PEER --json --strict --quick]`: what Berth costs, each figure next to the
+ * `npm run bench [-- NAME… --peer PEER --hosts N --quick --json --strict]`: what Berth costs, each figure next to the
  * bare thing that it stands on, taken by turns in one run; and with `--peer` next to what would be used
  * instead. Figures that miss their budget are marked; only `--strict` makes them a failure.
  */
@@ -50,8 +50,14 @@ async function main(args: readonly string[]): Promise<number> {
       json: { type: 'boolean', default: false },
       strict: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
+      hosts: { type: 'string' },
     },
   });
+  const hosts = values.hosts?.split(',').map(Number) ?? null;
+  if (hosts?.every((count) => Number.isSafeInteger(count) && count > 0) === false) {
+    console.error('--hosts takes numbers of hosts, such as 100,1000.');
+    return 2;
+  }
   const chosen = choose(
     positionals,
     values.peer.flatMap((peer) => peer.split(',')),
@@ -62,7 +68,7 @@ async function main(args: readonly string[]): Promise<number> {
   const reports: (Report & { readonly name: string })[] = [];
   for (const { name, summary, run } of chosen) {
     if (!values.json) console.error(`${name}: ${summary} …`);
-    const report = await run(values.quick ? 'quick' : 'full');
+    const report = await run({ quick: values.quick, hosts });
     reports.push({ name, ...report });
     if (!values.json) printReport(report);
   }

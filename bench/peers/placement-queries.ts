@@ -6,7 +6,7 @@ import type { Site } from './placement.ts';
 import { medianOf, takeRounds, type Round } from './rounds.ts';
 
 const CLIENTS = 8;
-/** The exporter asks for one provider after another; so many at a time are kinder to Placement. */
+/** How many the exporter asks for at a time is configured; more than Placement has processes gains nothing. */
 const EXPORTER_CONNECTIONS = 8;
 
 type Side = 'placement' | 'berth' | 'berthChanging';
@@ -53,7 +53,10 @@ export async function compareQueries(site: Site): Promise<Report> {
   };
 }
 
-/** One pass of openstack-exporter's collector (exporters/placement.go), ms; with connections of its own. */
+/**
+ * One pass of openstack-exporter's collector (exporters/placement.go) without its look at allocations, ms; with
+ * connections of its own.
+ */
 async function timeExporter({ placement, hosts }: Site): Promise<number> {
   const api = new PlacementApi(placement.url, EXPORTER_CONNECTIONS);
   try {

@@ -2,7 +2,7 @@
  * `--peer placement`: claims, queries and a request of several GPUs, against OpenStack Placement over HTTP.
  * What is the same on both sides and what is not is in `docs/operate/comparisons.md`.
  */
-import { round, type Check, type Report, type Row, type Scale } from '../bench.ts';
+import { round, type Check, type Report, type Row, type BenchOptions } from '../bench.ts';
 import { startChild, type Child } from '../child.ts';
 import { quantiles } from '../measure.ts';
 import { CARDS_PER_HOST } from '../service.ts';
@@ -35,22 +35,24 @@ export interface Site {
 
 type Side = 'nova' | 'small' | 'berth';
 
-export function benchPlacement(scale: Scale): Promise<Report> {
+export function benchPlacement(options: BenchOptions): Promise<Report> {
   return onStage(async (stage) => {
     const placement = await startPlacement(stage);
     const client = startChild('./peers/load-process.ts');
     stage.onClose(() => client.stop());
     const reports: Report[] = [];
     const rates = new Map<number, number>();
-    for (const hosts of HOSTS[scale]) {
+    const effort = options.quick ? QUICK : FULL;
+    const sizes = options.hosts ?? HOSTS[options.quick ? 'quick' : 'full'];
+    for (const hosts of sizes.toSorted((one, other) => one - other)) {
       console.error(`placement: ${hosts} hosts …`);
-      const site = await openSite(stage, { hosts, scale, placement, client });
+      const site = await openSite(stage, { hosts, effort, placement, client });
       for (const clients of CLIENTS) {
         const { report, berthPerSecond } = await compareClaims(site, clients);
         reports.push(report);
         if (clients > 1) rates.set(hosts, berthPerSecond);
       }
-      if (hosts === BUDGET_HOSTS || scale === 'quick') {
+      if (hosts === BUDGET_HOSTS || sizes.length === 1) {
         reports.push(await compareQueries(site));
         reports.push(await compareSeveralGpus(site));
       }
@@ -68,13 +70,12 @@ async function openSite(
   stage: Stage,
   options: {
     readonly hosts: number;
-    readonly scale: Scale;
+    readonly effort: Effort;
     readonly placement: PlacementServer;
     readonly client: Child;
   },
 ): Promise<Site> {
-  const { hosts, scale, placement, client } = options;
-  const effort = scale === 'quick' ? QUICK : FULL;
+  const { hosts, effort, placement, client } = options;
   await placement.grow(hosts);
   const berth = await startBerth(stage, hosts);
   return {

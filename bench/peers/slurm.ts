@@ -2,7 +2,7 @@
  * `--peer slurm`: grants per second, from the end of a job to the start of the next, and how late time limits
  * are, against Slurm. What is the same on both sides and what is not is in `docs/operate/comparisons.md`.
  */
-import { round, type Check, type Report, type Row, type Scale } from '../bench.ts';
+import { round, type Check, type Report, type Row, type BenchOptions } from '../bench.ts';
 import { startChild } from '../child.ts';
 import { benchExpiry } from '../expiry.ts';
 import { quantiles } from '../measure.ts';
@@ -16,8 +16,6 @@ import { compareReleases } from './slurm-release.ts';
 import { onStage, processorMs } from './stage.ts';
 
 const NODES = { full: [100, 1000], quick: [10] } as const;
-/** Where the queue and the time limits are measured too: they do not depend on the number of nodes. */
-const SMALL_NODES = { full: 100, quick: 10 } as const;
 const CLIENTS = [8, 32];
 const BUDGETS: Readonly<Record<number, number>> = { 100: 10, 1000: 40 };
 /** Perl needs a moment to be there; all begin together. */
@@ -37,14 +35,16 @@ interface PerlClaims {
   readonly seconds: number;
 }
 
-export async function benchSlurm(scale: Scale): Promise<Report> {
+export async function benchSlurm({ quick, hosts }: BenchOptions): Promise<Report> {
   const reports: Report[] = [];
-  for (const nodes of NODES[scale]) {
+  const sizes = hosts ?? NODES[quick ? 'quick' : 'full'];
+  for (const nodes of sizes) {
     console.error(`slurm: ${nodes} nodes …`);
-    reports.push(await compareAt(nodes, scale));
+    const withQueue = nodes === Math.min(...sizes);
+    reports.push(await compareAt({ nodes, withQueue, effort: quick ? QUICK : FULL }));
   }
   // It needs the machine for itself.
-  if (scale === 'full') reports.push(await benchExpiry());
+  if (!quick) reports.push(await benchExpiry());
   return {
     notes: reports.flatMap(({ notes = [] }) => notes).slice(0, 1),
     tables: reports.flatMap(({ tables }) => tables),
@@ -52,9 +52,14 @@ export async function benchSlurm(scale: Scale): Promise<Report> {
   };
 }
 
-function compareAt(nodes: number, scale: Scale): Promise<Report> {
+function compareAt(options: {
+  readonly nodes: number;
+  /** The queue and the time limits too: they do not depend on the number of nodes. */
+  readonly withQueue: boolean;
+  readonly effort: Effort;
+}): Promise<Report> {
+  const { nodes, withQueue, effort } = options;
   return onStage(async (stage) => {
-    const effort = scale === 'quick' ? QUICK : FULL;
     const slurm = await startSlurm(stage, nodes);
     const berth = await startBerth(stage, nodes);
     const client = startChild('./peers/load-process.ts');
@@ -65,9 +70,9 @@ function compareAt(nodes: number, scale: Scale): Promise<Report> {
     for (const clients of CLIENTS) {
       reports.push(await compareGrants({ nodes, clients, effort, slurm, berth, load }));
     }
-    if (nodes === SMALL_NODES[scale]) {
+    if (withQueue) {
       reports.push(await compareReleases({ slurm, berth, effort, gpus: nodes * CARDS_PER_HOST }));
-      if (scale === 'full') reports.push(await measureTimeLimits(slurm));
+      if (effort.rounds > 1) reports.push(await measureTimeLimits(slurm));
     }
     return {
       notes: [`Slurm: ${slurm.versions}`],

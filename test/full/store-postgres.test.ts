@@ -1,7 +1,9 @@
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, test } from 'vitest';
 import { StoreLockedError } from '../../src/store/holder.ts';
+import { readMigrations } from '../../src/store/postgres/migrations.ts';
 import type { PostgresStore } from '../../src/store/postgres/store.ts';
 import { describeStore, type StoreFixture } from '../integration/store-suite.ts';
+import { checkMigrated, oldRows } from '../integration/store-usage.ts';
 import { openStoreAt } from '../support/postgres-store.ts';
 import { PostgresServer } from '../support/postgres.ts';
 
@@ -32,4 +34,19 @@ describeStore('PostgreSQL store', async (): Promise<StoreFixture> => {
       await server.sql(`DROP DATABASE ${database} WITH (FORCE)`);
     },
   };
+});
+
+test('a database of the first version gets its usage from its events, and limits from its quotas', async () => {
+  const database = await server.createDatabase();
+  const url = server.url(database);
+  const first = await openStoreAt(url, { migrations: readMigrations().slice(0, 1) });
+  await first.close();
+  // The record of switches is there already.
+  for (const statement of oldRows().slice(1)) await server.sql(statement, database);
+  const store = await openStoreAt(url);
+  try {
+    await checkMigrated(store);
+  } finally {
+    await store.close();
+  }
 });

@@ -16,6 +16,7 @@ import { dumpSchema, migrate, readMigrations } from '../../src/store/sqlite/migr
 import { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from '../../src/store/sqlite/store.ts';
 import { batchMaker, put, putHost, sampleEvent, sampleHost, sampleLease } from './store-samples.ts';
 import { describeStore, type StoreFixture } from './store-suite.ts';
+import { checkMigrated, oldRows } from './store-usage.ts';
 
 const SCHEMA = fileURLToPath(new URL('../../src/store/sqlite/schema.sql', import.meta.url));
 const HOLDER = fileURLToPath(new URL('./store-holder.ts', import.meta.url));
@@ -224,6 +225,15 @@ describe('migrations', () => {
     const fresh = new DatabaseSync(':memory:');
     fresh.exec(dumpSchema(db));
     expect(dumpSchema(fresh)).toBe(dumpSchema(db));
+  });
+
+  test('a store of the first version gets its usage from its events, and limits from its quotas', async () => {
+    const db = new DatabaseSync(':memory:');
+    migrate(db, readMigrations().slice(0, 1));
+    for (const statement of oldRows()) db.exec(statement);
+    const store = createDirectStore(openCore(db, { deploymentId: 'old' }));
+    await checkMigrated(store);
+    db.close();
   });
 
   test('a store of a newer version is refused and left as it is', async () => {

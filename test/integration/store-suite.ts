@@ -23,6 +23,7 @@ import {
   unitClaim,
   unitHost,
 } from './store-samples.ts';
+import { describeUsage } from './store-usage.ts';
 import { limited } from '../support/worlds.ts';
 
 /** One database that can be opened several times, at once or one after the other. */
@@ -249,6 +250,8 @@ export function describeStore(title: string, createFixture: () => Promise<StoreF
       await expect(fixture.sql("UPDATE events SET actor = 'nobody'")).rejects.toThrow(/append-only/);
       await expect(fixture.sql('DELETE FROM events')).rejects.toThrow(/append-only/);
     });
+
+    describeUsage({ store: () => store, commit, sql: (statement) => fixture.sql(statement) });
 
     test('ended leases leave the snapshot and are paged newest first', async () => {
       const leases = [1, 2, 3, 4].map((n) =>

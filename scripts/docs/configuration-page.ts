@@ -33,8 +33,8 @@ const NOTES = `## Notes
   or the command line asked for earlier. An empty store in front of a cloud that has objects with a
   mark of Berth starts in \`observe\` by itself, and that ends only with \`berth serve --mode act\`:
   see [recover.md](recover.md).
-- **\`projects\`**: a quota of the file replaces, at each start, what was set with \`berth project
-  set\`. A project that the file does not name keeps its quota, and one without an entry at all has
+- **\`projects\`**: the limits of the file replace, at each start, what was set with \`berth project
+  set\`. A project that the file does not name keeps its limits, and one without an entry at all has
   no limit.
 - **\`leases.start_estimate\`, \`leases.end_estimate\`** are parts of every forecast. Set them to
   what your cloud takes; a lease is promised to the next in line only after its end plus

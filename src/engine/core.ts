@@ -30,6 +30,8 @@ export interface Core {
   hasIntent(leaseId: LeaseId): Promise<boolean>;
   /** A lease of any age from the store, ended ones included; null if there was never one. */
   readLease(leaseId: LeaseId): Promise<Lease | null>;
+  /** See `Store.readUsed`. */
+  readUsed(leaseIds: readonly LeaseId[]): Promise<ReadonlyMap<LeaseId, number>>;
   /** A second source of time was read: `dateMs` as the provider has it now. */
   reportDate(dateMs: number): void;
 }

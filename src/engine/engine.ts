@@ -207,6 +207,10 @@ export class Engine implements Core {
     return this.#store.readLease(leaseId);
   }
 
+  readUsed(leaseIds: readonly LeaseId[]): Promise<ReadonlyMap<LeaseId, number>> {
+    return this.#store.readUsed(leaseIds);
+  }
+
   reportDate(dateMs: number): void {
     if (!this.#time.hear(dateMs)) return;
     this.#rescheduleWake();

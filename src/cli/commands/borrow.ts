@@ -43,6 +43,7 @@ export const borrow = defineCommand({
         name: options.name,
         at_end: options.atEnd ?? 'shelve',
         purpose: options.purpose ?? 'interactive',
+        override_limits: options.overrideLimits,
         image: options.image,
         ssh_public_key: keyFile?.key ?? null,
         wait: options.wait,

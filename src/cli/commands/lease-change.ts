@@ -5,6 +5,7 @@ import { UsageError } from '../failure.ts';
 import { showOptions } from '../format/output.ts';
 import { argument, argumentsOf, duration, time, waitLimit } from '../specs.ts';
 import { leaseName, nowText } from '../lease-text.ts';
+import { overrideLimits } from './lease-create.ts';
 import { printLease } from './lease-view.ts';
 
 const lease = argument('LEASE', 'Id, or its beginning (at least 4 characters).');
@@ -22,6 +23,7 @@ export const leaseExtend = defineCommand({
   options: {
     duration: duration('--for DURATION', 'By so much longer than planned now.'),
     until: time('--until TIME', 'Or the new end: +2h (from now), 18:00, or ISO 8601.'),
+    overrideLimits,
     ...showOptions,
   },
   async run(context, { args, options }) {
@@ -29,7 +31,8 @@ export const leaseExtend = defineCommand({
     if ((longer === null) === (until === null)) {
       throw new UsageError('how much longer is not clear', 'Give either --for or --until.');
     }
-    const body = until === null ? { duration: longer } : { expires_at: formatTime(until) };
+    const end = until === null ? { duration: longer } : { expires_at: formatTime(until) };
+    const body = { ...end, override_limits: options.overrideLimits };
     const extended = await context.client.extendLease(args.lease, body);
     printLease(context, options, extended.lease);
   },
@@ -56,12 +59,14 @@ export const leaseUnshelve = defineCommand({
       '--wait DURATION',
       "Longest time in the queue, or 'no': now or never. Default: no limit.",
     ),
+    overrideLimits,
     ...showOptions,
   },
   async run(context, { args, options }) {
     const back = await context.client.unshelveLease(args.lease, {
       duration: options.duration,
       wait: options.wait,
+      override_limits: options.overrideLimits,
     });
     printLease(context, options, back.lease);
   },

@@ -5,6 +5,12 @@ import { readPublicKey } from '../ssh-key.ts';
 import { leaseColumns, printLease } from './lease-view.ts';
 import { wantedBody, wantedOptions } from './wanted.ts';
 
+/** For those who may lift limits, where any are in the way. */
+export const overrideLimits = text(
+  '--override-limits REASON',
+  'Admins: pass the limits of the project; the reason stands in the audit log.',
+);
+
 /** What `borrow` and `lease create` have in common. */
 export const createOptions = {
   duration: requiredDuration('--for DURATION', 'How long, from the moment it is ready: 30m, 8h, 2d, 1w.'),
@@ -19,6 +25,7 @@ export const createOptions = {
     ['interactive', 'ci'],
     'As usage reports tell it: interactive (default), or ci for pipelines.',
   ),
+  overrideLimits,
   image: text('--image IMAGE', 'Image name or id; default: that of the cloud.'),
   key: text('--key FILE', 'SSH public key; default ~/.ssh/id_ed25519.pub, id_ecdsa.pub or id_rsa.pub.'),
   wait: waitLimit('--wait DURATION', "Longest time in the queue, or 'no': now or never. Default: no limit."),
@@ -53,6 +60,7 @@ export const leaseCreate = defineCommand({
       name: options.name,
       at_end: options.atEnd ?? 'shelve',
       purpose: options.purpose ?? 'interactive',
+      override_limits: options.overrideLimits,
       image: options.image,
       ssh_public_key: keyFile?.key ?? null,
       wait: options.wait,

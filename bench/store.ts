@@ -12,7 +12,7 @@ import { createPrng, type Prng } from '../src/base/prng.ts';
 import type { Change } from '../src/domain/model/entities.ts';
 import type { CommitBatch, StoredEvent } from '../src/engine/ports.ts';
 import { openCore } from '../src/store/sqlite/core.ts';
-import { planWrite, type WritePlan } from '../src/store/sqlite/plan.ts';
+import { planWrite, type WritePlan } from '../src/store/plan.ts';
 import { openSqliteStore } from '../src/store/sqlite/store.ts';
 import {
   put,
@@ -157,7 +157,10 @@ export function bareWriter(db: DatabaseSync): (plan: WritePlan) => void {
 }
 
 /** The first batch brings the hosts; each of the others grants one group, as the engine would write it. */
-function makeBatches({ grants, groupSize, seed }: StoreBenchOptions, epoch: number): readonly CommitBatch[] {
+export function makeBatches(
+  { grants, groupSize, seed }: StoreBenchOptions,
+  epoch: number,
+): readonly CommitBatch[] {
   const prng = createPrng(seed);
   const hosts = Array.from({ length: Math.ceil(grants / CARDS_PER_HOST) }, (_, host) =>
     unitHost(

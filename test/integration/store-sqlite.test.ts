@@ -10,8 +10,9 @@ import { systemClock } from '../../src/base/clock.ts';
 import { StoreError, type Store } from '../../src/engine/ports.ts';
 import { openCore } from '../../src/store/sqlite/core.ts';
 import { createDirectStore } from '../../src/store/sqlite/direct.ts';
-import { StoreLockedError } from '../../src/store/sqlite/lock.ts';
-import { createMigration, dumpSchema, migrate, readMigrations } from '../../src/store/sqlite/migrations.ts';
+import { StoreLockedError } from '../../src/store/holder.ts';
+import { createMigration } from '../../src/store/migrations.ts';
+import { dumpSchema, migrate, readMigrations } from '../../src/store/sqlite/migrations.ts';
 import { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from '../../src/store/sqlite/store.ts';
 import { batchMaker, put, putHost, sampleEvent, sampleHost, sampleLease } from './store-samples.ts';
 import { describeStore, type StoreFixture } from './store-suite.ts';
@@ -38,7 +39,7 @@ describeStore('direct store', async () => {
   };
   return {
     open: async () => createDirectStore(openCore(connect(), { deploymentId: 'dep' })),
-    sql: (statement) => connect().prepare(statement).all(),
+    sql: async (statement) => connect().prepare(statement).all(),
     destroy: async () => open.forEach((db) => db.close()),
   };
 });
@@ -62,7 +63,7 @@ describeStore('store with a writer thread', async () => {
       open.push(store);
       return store;
     },
-    sql: (statement) => {
+    sql: async (statement) => {
       const db = new DatabaseSync(path);
       open.push(db);
       return db.prepare(statement).all();

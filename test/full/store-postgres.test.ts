@@ -1,0 +1,35 @@
+import { afterAll, beforeAll } from 'vitest';
+import { StoreLockedError } from '../../src/store/holder.ts';
+import type { PostgresStore } from '../../src/store/postgres/store.ts';
+import { describeStore, type StoreFixture } from '../integration/store-suite.ts';
+import { openStoreAt } from '../support/postgres-store.ts';
+import { PostgresServer } from '../support/postgres.ts';
+
+let server: PostgresServer;
+beforeAll(async () => {
+  server = await PostgresServer.start();
+});
+afterAll(() => server.remove());
+
+describeStore('PostgreSQL store', async (): Promise<StoreFixture> => {
+  const database = await server.createDatabase();
+  const open: PostgresStore[] = [];
+  return {
+    open: async () => {
+      // The lock admits one; a second opener at the same time goes past it, to show that the epoch holds as
+      // well.
+      const url = server.url(database);
+      const store = await openStoreAt(url).catch((error: unknown) => {
+        if (open.length === 0 || !(error instanceof StoreLockedError)) throw error;
+        return openStoreAt(url, { lock: async () => undefined });
+      });
+      open.push(store);
+      return store;
+    },
+    sql: (statement) => server.sql(statement, database),
+    destroy: async () => {
+      await Promise.all(open.map((store) => store.close()));
+      await server.sql(`DROP DATABASE ${database} WITH (FORCE)`);
+    },
+  };
+});

@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- NAME… --peer PEER --hosts N --quick --json --strict]`: what Berth costs, each figure next to the
- * bare thing that it stands on, taken by turns in one run; and with `--peer` next to what would be used
+ * `npm run bench [-- NAME… --peer PEER --hosts N --quick --json --strict]`: what Berth costs, each figure next
+ * to the bare thing that it stands on, taken by turns in one run; and with `--peer` next to what would be used
  * instead. Figures that miss their budget are marked; only `--strict` makes them a failure.
  */
 import { parseArgs } from 'node:util';
@@ -37,6 +37,7 @@ const BENCHES: readonly Bench[] = [
 const PEERS: Readonly<Record<string, readonly Bench[]>> = {
   placement: [{ name: 'placement', summary: 'claims and queries against Placement', run: benchPlacement }],
   slurm: [{ name: 'slurm', summary: 'grants, releases and limits against Slurm', run: benchSlurm }],
+  postgres: BENCHES.filter(({ name }) => name === 'store-postgres'),
   sqlite: BENCHES.filter(({ name }) => name === 'store' || name === 'grants'),
   fastify: BENCHES.filter(({ name }) => name === 'http' || name === 'flavors'),
 };

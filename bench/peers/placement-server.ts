@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { providePackages, versionsOf } from './packages.ts';
 import { CARDS_PER_HOST } from '../service.ts';
 import { GPU_RESOURCE, GPU_TRAIT, HOST_CAPACITY, PlacementApi } from './placement-client.ts';
-import { freePort, untilTrue, type Stage } from './stage.ts';
+import { freePort, untilTrue, type Daemon, type Stage } from './stage.ts';
 
 export const PLACEMENT_PROGRAMS = {
   '/usr/bin/placement-api': 'python3-placement',
@@ -24,6 +24,8 @@ const WRITERS = 8;
 export interface PlacementServer {
   readonly url: string;
   readonly versions: string;
+  /** Of uWSGI and of MariaDB, for their use of the processor. */
+  readonly pids: readonly number[];
   /** Adds hosts with 8 GPUs each until there are so many. */
   grow(hosts: number): Promise<void>;
 }
@@ -31,7 +33,7 @@ export interface PlacementServer {
 /** Installs what is missing, or says how. The server ends with the stage. */
 export async function startPlacement(stage: Stage): Promise<PlacementServer> {
   providePackages('placement', PLACEMENT_PROGRAMS);
-  await startDatabase(stage);
+  const database = await startDatabase(stage);
   const etc = stage.path('etc');
   mkdirSync(etc);
   writeFileSync(stage.path('etc', 'placement.conf'), placementConf(stage));
@@ -50,6 +52,7 @@ export async function startPlacement(stage: Stage): Promise<PlacementServer> {
   return {
     url,
     versions: await versionsOf(['python3-placement', 'uwsgi-core', 'mariadb-server-core']),
+    pids: [daemon.pid, database.pid],
     async grow(hosts) {
       const write = async (): Promise<void> => {
         while (made < hosts) await addHost(api, made++);
@@ -59,7 +62,7 @@ export async function startPlacement(stage: Stage): Promise<PlacementServer> {
   };
 }
 
-async function startDatabase(stage: Stage): Promise<void> {
+async function startDatabase(stage: Stage): Promise<Daemon> {
   const socket = stage.path('mariadb.sock');
   const conf = stage.path('my.cnf');
   // A commit waits for the disk, as InnoDB does by default and as Berth's commits do. No TCP: less to do.
@@ -89,6 +92,7 @@ async function startDatabase(stage: Stage): Promise<void> {
     );
   await untilTrue(accepts, { what: 'MariaDB to answer', withinMs: START_MS_MAX, daemon });
   await ask('CREATE DATABASE placement CHARACTER SET utf8mb3');
+  return daemon;
 }
 
 /** No token is looked at, which spares Placement what Berth does for each request. */

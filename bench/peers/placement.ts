@@ -13,7 +13,7 @@ import { compareSeveralGpus } from './placement-gpus.ts';
 import { compareQueries } from './placement-queries.ts';
 import { startPlacement, type PlacementServer } from './placement-server.ts';
 import { FULL, medianOf, QUICK, takeRounds, type Effort, type Round } from './rounds.ts';
-import { onStage, type Stage } from './stage.ts';
+import { onStage, processorMs, type Stage } from './stage.ts';
 
 /** Of the comparison that the budgets are about. */
 const BUDGET_HOSTS = 1000;
@@ -34,6 +34,11 @@ export interface Site {
 }
 
 type Side = 'nova' | 'small' | 'berth';
+
+interface Claims extends LoadAnswer {
+  /** Processor time of the server and its database, ms for one claim and its return. */
+  readonly serverMs: number;
+}
 
 export function benchPlacement(options: BenchOptions): Promise<Report> {
   return onStage(async (stage) => {
@@ -95,8 +100,14 @@ async function compareClaims(
   site: Site,
   clients: number,
 ): Promise<{ readonly report: Report; readonly berthPerSecond: number }> {
-  const claim = (target: Target) => (): Promise<LoadAnswer> => site.load(target, { turn: 'claim', clients });
-  const rounds = await takeRounds<Side, LoadAnswer>(
+  const claim = (target: Target) => async (): Promise<Claims> => {
+    const pids = target.kind === 'berth' ? [site.berth.pid] : site.placement.pids;
+    const usedMs = (): number => pids.reduce((sum, pid) => sum + processorMs(pid), 0);
+    const beforeMs = usedMs();
+    const answer = await site.load(target, { turn: 'claim', clients });
+    return { ...answer, serverMs: (usedMs() - beforeMs) / answer.tookMs.length };
+  };
+  const rounds = await takeRounds<Side, Claims>(
     {
       nova: claim(site.placementTarget(1, NOVA_LIMIT)),
       small: claim(site.placementTarget(1, SMALL_LIMIT)),
@@ -115,7 +126,15 @@ async function compareClaims(
       tables: [
         {
           title: `Claims: ${site.hosts} hosts × ${CARDS_PER_HOST} GPUs, ${named(clients)}`,
-          head: ['', 'claims/s', 'p50 ms', 'p99 ms', 'refused', 'claims/s of the runs'],
+          head: [
+            '',
+            'claims/s',
+            'p50 ms',
+            'p99 ms',
+            'refused',
+            'server ms per claim',
+            'claims/s of the runs',
+          ],
           rows,
         },
       ],
@@ -124,7 +143,7 @@ async function compareClaims(
   };
 }
 
-function rowOf(name: string, rounds: readonly Round<Side, LoadAnswer>[], side: Side): Row {
+function rowOf(name: string, rounds: readonly Round<Side, Claims>[], side: Side): Row {
   const [p50 = 0, p99 = 0] = quantiles(
     rounds.flatMap((taken) => taken[side].tookMs),
     [0.5, 0.99],
@@ -132,10 +151,11 @@ function rowOf(name: string, rounds: readonly Round<Side, LoadAnswer>[], side: S
   const conflicts = rounds.reduce((sum, taken) => sum + taken[side].conflicts, 0);
   const perSecond = medianOf(rounds, (taken) => taken[side].perSecond);
   const runs = rounds.map((taken) => round(taken[side].perSecond)).join(' ');
-  return [name, round(perSecond), round(p50), round(p99), conflicts, runs];
+  const serverMs = medianOf(rounds, (taken) => taken[side].serverMs);
+  return [name, round(perSecond), round(p50), round(p99), conflicts, round(serverMs), runs];
 }
 
-function claimChecks(clients: number, rounds: readonly Round<Side, LoadAnswer>[]): readonly Check[] {
+function claimChecks(clients: number, rounds: readonly Round<Side, Claims>[]): readonly Check[] {
   const at = `at ${BUDGET_HOSTS} hosts, ${named(clients)}`;
   if (clients > 1) {
     const value = medianOf(rounds, ({ nova, berth }) => berth.perSecond / nova.perSecond);

@@ -19,8 +19,8 @@ const SLURM_PROGRAMS = {
 };
 const CLIENT = fileURLToPath(new URL('slurm-client.pl', import.meta.url));
 const START_MS_MAX = 60_000;
-/** Each takes a tenth of a second of processor time to start. */
-const NODES_MS_MAX = 600_000;
+/** Each takes a tenth of a second of processor time to start; all at once would take the machine away. */
+const STARTING_MAX = 25;
 /** Jobs that ended are forgotten after so long; a long memory makes every look at jobs slow. */
 const MIN_JOB_AGE_SECONDS = 2;
 
@@ -28,7 +28,6 @@ export interface SlurmCluster {
   readonly versions: string;
   /** Of the controller, for its use of the processor. */
   readonly controller: Daemon;
-  readonly nodes: readonly Daemon[];
   /** Runs slurm-client.pl, and parses what it prints. */
   ask<Answer>(...args: readonly string[]): Promise<Answer>;
   /** Runs a program of Slurm. */
@@ -58,21 +57,24 @@ export async function startSlurm(stage: Stage, nodes: number): Promise<SlurmClus
     withinMs: START_MS_MAX,
     daemon: controller,
   });
-  const daemons = stage.startCrowd(
-    Array.from({ length: nodes }, (_unused, index) => ({
-      name: `slurmd-${nodeName(index)}`,
+  const daemons: Daemon[] = [];
+  while (daemons.length < nodes) {
+    const from = daemons.length;
+    const members = Array.from({ length: Math.min(STARTING_MAX, nodes - from) }, (_unused, index) => ({
+      name: `slurmd-${nodeName(from + index)}`,
       command: 'slurmd',
-      args: ['-D', '-N', nodeName(index), '-f', conf],
-    })),
-    { env },
-  );
-  const idle = async (): Promise<boolean> =>
-    (await command('sinfo', '-h', '-o', '%D %t')) === `${nodes} idle\n`;
-  await untilTrue(idle, { what: `${nodes} idle nodes`, withinMs: NODES_MS_MAX, daemon: controller });
+      args: ['-D', '-N', nodeName(from + index), '-f', conf],
+    }));
+    daemons.push(...stage.startCrowd(members, { env }));
+    await untilTrue(async () => (await idleNodes(command)) >= daemons.length, {
+      what: `${daemons.length} idle nodes`,
+      withinMs: START_MS_MAX,
+      daemon: controller,
+    });
+  }
   return {
     versions: await versionsOf(['slurmctld', 'slurmd', 'munge']),
     controller,
-    nodes: daemons,
     ask: async (...args) => JSON.parse(await command('perl', CLIENT, ...args)),
     command,
     log: () => readFileSync(stage.path('slurmctld.log'), 'utf8'),
@@ -174,6 +176,12 @@ function mungeArgs(stage: Stage): readonly string[] {
     `--seed-file=${stage.path('munge.seed')}`,
     `--log-file=${stage.path('munge.log')}`,
   ];
+}
+
+async function idleNodes(
+  command: (program: string, ...args: readonly string[]) => Promise<string>,
+): Promise<number> {
+  return Number(/^(\d+) idle$/m.exec(await command('sinfo', '-h', '-o', '%D %t'))?.[1] ?? 0);
 }
 
 function isUp(command: (program: string, ...args: readonly string[]) => Promise<string>): Promise<boolean> {

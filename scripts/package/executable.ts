@@ -32,7 +32,7 @@ export async function buildExecutable(): Promise<string> {
     main,
     output: blob,
     disableExperimentalSEAWarning: true,
-    // It is compiled once, here: that is half of the start of a command.
+    // Compiled here, once, not at each start.
     useCodeCache: true,
     execArgv: ['--disable-warning=ExperimentalWarning'],
     // Options of Node are not for those who run Berth.

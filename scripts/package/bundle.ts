@@ -3,7 +3,6 @@
  * each thread. A module that was bundled still sees itself where its source was, below the program's folder,
  * so that `new URL('./migrations/', import.meta.url)` finds what travels along there.
  */
-import fs from 'node:fs';
 import path from 'node:path';
 import { rolldown, type LogLevel, type Plugin, type RolldownLog, type RolldownOutput } from 'rolldown';
 import { filesBelow, root } from './files.ts';
@@ -16,7 +15,7 @@ export interface Bundle {
 }
 
 /** Where the start of the program is, below the program's folder. */
-export const MAIN_FILE = 'lib/berth.js';
+const MAIN_FILE = 'lib/berth.js';
 
 /** In the program, packages have this folder: npm leaves every `node_modules` out of a package. */
 const VENDOR = 'vendor';

@@ -54,13 +54,18 @@ export async function buildDeb(architecture: Architecture, options: DebOptions =
   const file = path.join(target, `berth_${version}_${debian}.deb`);
   run('env', [
     `SOURCE_DATE_EPOCH=${sourceDateS()}`,
-    ...['dpkg-deb', '--root-owner-group', ...COMPRESSION[compression], '--build', folder, file],
+    'dpkg-deb',
+    '--root-owner-group',
+    ...COMPRESSION[compression],
+    '--build',
+    folder,
+    file,
   ]);
   return file;
 }
 
 /** `1.0.0-rc.1` → `1.0.0~rc.1-1`, which is older than `1.0.0-1`. */
-export function debianVersion(version: string): string {
+function debianVersion(version: string): string {
   return `${version.replace('-', '~')}-1`;
 }
 

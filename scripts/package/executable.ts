@@ -4,6 +4,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import { inject } from 'postject';
 import type { Plugin } from 'rolldown';
 import { assetFiles, bundleOneFile, scriptOf, threadSources } from './bundle.ts';
 import { distFolder, emptyFolder, root, run, writeFile } from './files.ts';
@@ -31,7 +32,7 @@ export async function buildExecutable(): Promise<string> {
     main,
     output: blob,
     disableExperimentalSEAWarning: true,
-    // It is compiled once, here: that is half of the start of a command.
+    // Compiled here, once, not at each start.
     useCodeCache: true,
     execArgv: ['--disable-warning=ExperimentalWarning'],
     // Options of Node are not for those who run Berth.
@@ -45,17 +46,21 @@ export async function buildExecutable(): Promise<string> {
   const executable = path.join(distFolder, 'berth-linux-x64');
   fs.rmSync(executable, { force: true });
   fs.copyFileSync(node, executable);
-  const postject = path.join(root, 'node_modules/postject/dist/cli.js');
-  run(node, [postject, executable, 'NODE_SEA_BLOB', blob, '--sentinel-fuse', FUSE]);
+  await inject(executable, 'NODE_SEA_BLOB', fs.readFileSync(blob), { sentinelFuse: FUSE });
   fs.chmodSync(executable, 0o755);
   return executable;
 }
 
+/** A module that only the bundler knows. */
+const STATIC_MODULE = '\0static-files';
+
 /** There is no folder to serve the API's page from. */
 const staticFromAssets: Plugin = {
   name: 'berth-static-from-assets',
-  resolveId(id) {
-    if (id !== '@fastify/static') return null;
-    return path.join(root, 'scripts/package/executable/static-files.ts');
+  resolveId: (id) => (id === '@fastify/static' ? STATIC_MODULE : null),
+  load(id) {
+    if (id !== STATIC_MODULE) return null;
+    const file = path.join(root, 'scripts/package/executable/static-files.ts');
+    return `export { staticFiles as default } from ${JSON.stringify(file)};`;
   },
 };

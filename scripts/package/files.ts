@@ -25,9 +25,7 @@ export function filesBelow(folder: string): readonly string[] {
   if (!fs.existsSync(absolute)) return [];
   const entries = fs.readdirSync(absolute, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile());
-  return files
-    .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)))
-    .toSorted();
+  return files.map((entry) => path.relative(root, path.join(entry.parentPath, entry.name))).toSorted();
 }
 
 /** Writes a file and the folders above it. */
@@ -54,7 +52,11 @@ export function emptyFolder(folder: string): string {
 const STEP_MS_MAX = 10 * 60_000;
 
 /** Runs a program to its end and returns its stdout. Throws with all that it said where it fails. */
-export function run(program: string, args: readonly string[], options: { readonly cwd?: string } = {}): string {
+export function run(
+  program: string,
+  args: readonly string[],
+  options: { readonly cwd?: string } = {},
+): string {
   const result = spawnSync(program, args, { ...options, encoding: 'utf8', timeout: STEP_MS_MAX });
   if (result.status === 0) return result.stdout;
   const said = result.error?.message ?? `${result.stdout}${result.stderr}`;

@@ -10,7 +10,14 @@ interface PackageManifest {
 }
 
 /** Licences that allow this use with their text alone. Another one is for a person to look at. */
-const LICENSES_KNOWN: ReadonlySet<string> = new Set(['MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', 'BlueOak-1.0.0']);
+const LICENSES_KNOWN: ReadonlySet<string> = new Set([
+  'MIT',
+  'ISC',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'Apache-2.0',
+  'BlueOak-1.0.0',
+]);
 
 /**
  * The notices of these packages as one text. Throws where a package has a licence that nobody has looked at,
@@ -22,7 +29,11 @@ export function thirdPartyNotices(packages: readonly string[]): string {
     if (!LICENSES_KNOWN.has(manifest.license)) {
       throw new Error(`${folder} is under ${manifest.license}: add it to LICENSES_KNOWN if that is fine`);
     }
-    return [`${manifest.name} ${manifest.version} (${manifest.license})`, '', licenseText(folder, manifest)].join('\n');
+    return [
+      `${manifest.name} ${manifest.version} (${manifest.license})`,
+      '',
+      licenseText(folder, manifest),
+    ].join('\n');
   });
   const introduction = 'Berth contains the following packages, each under its own licence.';
   return `${[introduction, ...parts].join(`\n\n${'-'.repeat(78)}\n\n`)}\n`;
@@ -39,6 +50,7 @@ function licenseText(folder: string, { name, license }: PackageManifest): string
   const readme = names.find((entry) => /^readme/i.test(entry));
   const text = readme === undefined ? '' : fs.readFileSync(path.join(root, folder, readme), 'utf8');
   const section = /^#+ *licen[cs]e\s*\n([\s\S]*?)(?=^#|$(?![\s\S]))/im.exec(text)?.[1]?.trim();
-  if (section === undefined || section === '') throw new Error(`${name} (${license}) has no text of its licence`);
+  if (section === undefined || section === '')
+    throw new Error(`${name} (${license}) has no text of its licence`);
   return section;
 }

@@ -66,5 +66,8 @@ export const sections: readonly Section[] = [
       tokenRevoke,
     ],
   },
-  { title: 'Run the service', commands: [serve, doctor, configCheck, configPrint, completionOf(() => sections), version] },
+  {
+    title: 'Run the service',
+    commands: [serve, doctor, configCheck, configPrint, completionOf(() => sections), version],
+  },
 ];

@@ -151,10 +151,14 @@ describe.runIf(absent === undefined)('the Debian package', () => {
     expect(debian.run(['getent', 'passwd', 'berth']).code).toBe(0);
   });
 
-  test('the same sources give the same package', async () => {
-    const again = await buildDeb('x64', { folder: path.join(folder, 'again'), compression: 'none' });
-    expect(fs.readFileSync(again).equals(fs.readFileSync(deb))).toBe(true);
-  }, BUILD_MS_MAX);
+  test(
+    'the same sources give the same package',
+    async () => {
+      const again = await buildDeb('x64', { folder: path.join(folder, 'again'), compression: 'none' });
+      expect(fs.readFileSync(again).equals(fs.readFileSync(deb))).toBe(true);
+    },
+    BUILD_MS_MAX,
+  );
 });
 
 function must(program: string, args: readonly string[]): void {

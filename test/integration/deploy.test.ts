@@ -32,7 +32,9 @@ describe('metrics', () => {
 
   /** Names in a text, histograms without the ending of their series. */
   const namedIn = (text: string): ReadonlySet<string> =>
-    new Set([...text.matchAll(/\bberth_[a-z_]+/g)].map(([name]) => name.replace(/_(?:count|sum|bucket)$/, '')));
+    new Set(
+      [...text.matchAll(/\bberth_[a-z_]+/g)].map(([name]) => name.replace(/_(?:count|sum|bucket)$/, '')),
+    );
 
   test('the dashboard and the alerts name only metrics that there are', () => {
     for (const file of ['deploy/grafana/berth.json', 'deploy/prometheus/berth.rules.yaml']) {
@@ -66,17 +68,29 @@ describe('configuration', () => {
     const parsed = parseConfig(read(file), file);
     if (!parsed.ok) throw new Error(parsed.error.join('\n'));
     const { listen, trusted_proxies: proxies, tls } = parsed.value;
-    const host = String(listen).replace(/:\d+$/, '');
-    const listener = { host, open: false, tls: tls !== null, trustedProxy: proxies.length > 0, insecureHttp: false };
+    const [first = ''] = [listen].flat();
+    const host = first.replace(/:\d+$/, '');
+    const listener = {
+      host,
+      open: false,
+      tls: tls !== null,
+      trustedProxy: proxies.length > 0,
+      insecureHttp: false,
+    };
     expect(checkListener(listener)).toEqual({ ok: true, value: null });
   });
 
   test('what is commented out in the Debian configuration is valid, too', () => {
     // A section's first line starts with its key, text with a blank.
-    const sections = /^#[a-z_]+:.*\n(?:# {2}.*\n)*/gm;
-    const text = read('deploy/debian/berth.yaml').replaceAll(sections, (lines) => lines.replaceAll(/^#/gm, ''));
+    const commented = /^#[a-z_]+:.*\n(?:# {2}.*\n)*/gm;
+    const text = read('deploy/debian/berth.yaml').replaceAll(commented, (lines) =>
+      lines.replaceAll(/^#/gm, ''),
+    );
     const parsed = parseConfig(text, 'berth.yaml');
-    expect(parsed).toMatchObject({ ok: true, value: { clouds: [{ name: 'mycloud' }], simulated: { hosts: 2 } } });
+    expect(parsed).toMatchObject({
+      ok: true,
+      value: { clouds: [{ name: 'mycloud' }], simulated: { hosts: 2 } },
+    });
   });
 
   test('the container is started with options that there are, and named alike everywhere', () => {

@@ -20,12 +20,15 @@ async function listAt(version: string): Promise<{ code: number; stderr: string; 
   return { code, stderr: cli.stderr(), agents };
 }
 
-test.each(['1.1.0', '1.2.0', '1.3.9'])('a server of version %s is near enough to say nothing', async (version) => {
-  const { code, stderr, agents } = await listAt(version);
-  expect(code).toBe(0);
-  expect(stderr).toMatch(/^There are no leases.*\n$/);
-  expect([...new Set(agents)]).toEqual(['berth/1.2.3']);
-});
+test.each(['1.1.0', '1.2.0', '1.3.9'])(
+  'a server of version %s is near enough to say nothing',
+  async (version) => {
+    const { code, stderr, agents } = await listAt(version);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^There are no leases.*\n$/);
+    expect([...new Set(agents)]).toEqual(['berth/1.2.3']);
+  },
+);
 
 test.each([
   ['1.0.4', 'the server'],

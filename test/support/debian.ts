@@ -59,10 +59,19 @@ export function startDebian(): Debian {
   const [root, upper, work] = ['root', 'upper', 'work'].map((name) => path.join(folder, name));
   if (root === undefined || upper === undefined || work === undefined) throw new Error('three folders');
   for (const made of [root, upper, work]) fs.mkdirSync(made);
-  must('mount', ['-t', 'overlay', '-o', `lowerdir=${DEBIAN_ROOT},upperdir=${upper},workdir=${work}`, 'overlay', root]);
+  must('mount', [
+    '-t',
+    'overlay',
+    '-o',
+    `lowerdir=${DEBIAN_ROOT},upperdir=${upper},workdir=${work}`,
+    'overlay',
+    root,
+  ]);
   must('mount', ['-t', 'proc', 'proc', path.join(root, 'proc')]);
   const words = (command: readonly string[], { user = 'root' }: CommandOptions): string[] => [
-    ...['--userspec', user, root],
+    '--userspec',
+    user,
+    root,
     ...command,
   ];
   const environment = ({ env }: CommandOptions): Record<string, string> => ({
@@ -80,7 +89,10 @@ export function startDebian(): Debian {
       return { code: status, stdout, stderr };
     },
     start: (command, options = {}) =>
-      spawn('chroot', words(command, options), { env: environment(options), stdio: ['ignore', 'pipe', 'pipe'] }),
+      spawn('chroot', words(command, options), {
+        env: environment(options),
+        stdio: ['ignore', 'pipe', 'pipe'],
+      }),
     close() {
       must('umount', [path.join(root, 'proc')]);
       must('umount', [root]);

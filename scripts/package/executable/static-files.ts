@@ -21,7 +21,7 @@ interface StaticOptions {
 }
 
 /** Serves the assets below `root`; that it is registered with a prefix is all that it needs to know of it. */
-export default function staticFiles(app: FastifyInstance, options: StaticOptions, done: () => void): void {
+export function staticFiles(app: FastifyInstance, options: StaticOptions, done: () => void): void {
   const keys = new Set(getAssetKeys());
   app.get('/*', (request, reply) => {
     const { '*': name = '' } = request.params as { readonly '*'?: string };

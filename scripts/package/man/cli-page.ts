@@ -61,7 +61,12 @@ export function cliManPage(): string {
     ...Object.entries(EXIT_MEANINGS).flatMap(([code, meaning]) => [`.It ${code}`, ...prose(meaning)]),
     '.El',
     '.Sh EXAMPLES',
-    ...literal(['berth flavor list', 'berth borrow gpu_tiny --for 2h', 'berth ssh LEASE', 'berth return LEASE']),
+    ...literal([
+      'berth flavor list',
+      'berth borrow gpu_tiny --for 2h',
+      'berth ssh LEASE',
+      'berth return LEASE',
+    ]),
     '.Sh SEE ALSO',
     '.Xr ssh 1 ,',
     '.Xr berth.yaml 5',

@@ -39,7 +39,14 @@ export function configurationManPage(): string {
   ]);
 }
 
-function keyLines({ key, type, values, isRequired, initial, description }: ConfigurationKey): readonly string[] {
+function keyLines({
+  key,
+  type,
+  values,
+  isRequired,
+  initial,
+  description,
+}: ConfigurationKey): readonly string[] {
   const kind = values.length === 0 ? type : `one of ${values.join(', ')}`;
   const initially = isRequired ? 'required' : initial.text === '' ? '' : `default ${initial.text}`;
   const sentence = description === '' ? '' : `${description.charAt(0).toUpperCase()}${description.slice(1)}.`;

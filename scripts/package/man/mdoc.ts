@@ -63,7 +63,7 @@ function sentenceLines(sentence: string): readonly string[] {
     if (!isCode) {
       // What follows code without a blank, such as a comma, belongs to the macro's line.
       const [, glued = '', rest = ''] = /^([.,:;)]*)\s*([\s\S]*)$/.exec(part) ?? [];
-      if (glued !== '' && lines.length > 0) lines.push(`${lines.pop() ?? ''} ${[...glued].join(' ')}`);
+      if (glued !== '' && lines.length > 0) lines.push(`${lines.pop() ?? ''} ${glued.split('').join(' ')}`);
       if (rest.trim() !== '') lines.push(...wrap(rest.trim(), COLUMNS_MAX).map(escape));
     } else lines.push(`.Ql ${macroArg(part)}`);
   }

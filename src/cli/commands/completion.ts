@@ -17,7 +17,8 @@ export function completionOf(sections: () => readonly Section[]): Command {
   return defineCommand({
     path: ['completion'],
     summary: 'Print the completion of commands and options for a shell',
-    description: 'The Debian package has it already. It knows the words of the command line, not your leases.',
+    description:
+      'The Debian package has it already. It knows the words of the command line, not your leases.',
     examples: [
       'source <(berth completion bash)',
       'berth completion zsh > "${fpath[1]}/_berth"',

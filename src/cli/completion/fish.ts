@@ -37,7 +37,10 @@ ${[...branches.flatMap(branchLines), ...leaves.flatMap((leaf) => leafLines(leaf,
 }
 
 function branchLines({ words, next }: Branch): readonly string[] {
-  return next.map(({ word, help }) => `complete -c berth -n ${quote(`__berth_at ${words}`.trim())} -a ${word} -d ${quote(help)}`);
+  return next.map(
+    ({ word, help }) =>
+      `complete -c berth -n ${quote(`__berth_at ${words}`.trim())} -a ${word} -d ${quote(help)}`,
+  );
 }
 
 function leafLines({ words, options, args }: Leaf, common: readonly Option[]): readonly string[] {

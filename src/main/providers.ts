@@ -28,6 +28,8 @@ export interface OpenProviders {
 interface Context {
   readonly clock: Clock;
   readonly deploymentId: () => string;
+  /** See the configuration's `token_cache`. */
+  readonly tokenCacheMs: number;
   /** Where the machine of a lease is to call once it is up. */
   readonly phoneHomeUrl: (leaseId: string) => string;
 }
@@ -157,6 +159,7 @@ function openStack(
     session,
     fetch: login.fetch,
     clock: context.clock,
+    rememberedMsMax: context.tokenCacheMs,
     isBoundToProject: inScope === null,
     ownership,
     placement,

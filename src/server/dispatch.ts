@@ -12,6 +12,7 @@ import type { Metrics } from './metrics.ts';
 import type { ServerOptions, UserActor } from './options.ts';
 import { Problem, refused } from './problem.ts';
 import { parsePart, type Parsed } from './validate.ts';
+import { correlated } from '../base/correlation.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -68,12 +69,13 @@ export function createRegister(
     app.route({
       method: route.method,
       url: fastifyPath(route.path),
-      onRequest: (request, _reply, next) => {
+      config: { operationId },
+      onRequest: (request, reply, next) => {
         const admit = (admission: Admission): void => {
           request.admission = admission;
           next();
         };
-        const admission = gate.admit(request);
+        const admission = gate.admit(request, reply);
         if (admission instanceof Promise) admission.then(admit, next);
         else admit(admission);
       },
@@ -88,7 +90,8 @@ export function createRegister(
         const { actor: caller, cloud } = admission;
         const session = engine.as(caller);
         const idempotency = route.idempotent ? idempotencyOf(request) : undefined;
-        const body = await handler({
+        // What is asked of a cloud on the way has the id of this request there.
+        const body = await correlated(request.id, () => handler({
           params: parsePart<(typeof route)['params']>(route.params, request.params),
           query: parsePart<(typeof route)['query']>(route.query, request.query),
           // No body is as good as an empty one: what is missing in it is then named.
@@ -101,7 +104,7 @@ export function createRegister(
           request,
           reply,
           submit: (command) => submit(session, command, { idempotency, cloud }, reply),
-        });
+        }));
         if (body === null) return reply;
         if (!reply.hasHeader('berth-revision')) reply.header('berth-revision', engine.revision);
         return reply.code(route.status).header('content-type', JSON_TYPE).send(JSON.stringify(body));

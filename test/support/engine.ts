@@ -23,6 +23,7 @@ import { defaultTopology, type SimTopology } from '../../src/sim/topology.ts';
 import { REALISTIC_TIMINGS, type SimTimings } from '../../src/sim/world.ts';
 import { openCore } from '../../src/store/sqlite/core.ts';
 import { createDirectStore } from '../../src/store/sqlite/direct.ts';
+import { quietLogger } from './logger.ts';
 import { simProvider } from './sim-provider.ts';
 
 /** Everything at once, so that tests wait for conditions and not for clouds. */
@@ -100,10 +101,9 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     engine,
     outside: controllers,
   });
-  const silent = (): void => undefined;
   const server = await createServer({
     engine: service,
-    logger: { info: silent, warn: silent, error: (fields, message) => console.error(message, fields) },
+    logger: quietLogger,
     clock,
     ids,
     version: '0.0.0-test',

@@ -1,6 +1,6 @@
 /**
- * Under which id something is done, so that logs on both sides of a call can be held together. It travels with
- * the asynchronous work instead of through every signature, since nothing is ever decided by it.
+ * Under which id something is done, so that logs on both sides of a call can be held together. It travels
+ * with the asynchronous work instead of through every signature, since nothing is ever decided by it.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 

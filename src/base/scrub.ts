@@ -10,7 +10,7 @@ export const SCRUBBED = '[secret]';
 const SECRETS: readonly RegExp[] = [
   // API tokens of Berth.
   /()\bberth_[\w-]{20,}/g,
-  // Fernet tokens of Keystone: version 0x80 and a time, in URL-safe base64 (cryptography, Fernet specification).
+  // Fernet tokens of Keystone: version 0x80 and a time, in URL-safe base64 (Fernet specification).
   /()\bgAAAA[\w-]{20,}={0,2}/g,
   // The user part of a URL (RFC 3986, section 3.2.1).
   /(\b[a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/@"'<>]{1,512}(?=@)/gi,

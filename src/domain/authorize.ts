@@ -34,8 +34,11 @@ export function maySee(actor: Actor, projectId: ProjectId | null): boolean {
   return actor.kind === 'user' && projectId !== null && actor.projectId === projectId;
 }
 
-/** True if the lease exists for the actor: it is of the own project, or in a cloud that the actor administers. */
-export function maySeeLease(actor: Actor, { projectId, request }: Pick<Lease, 'projectId' | 'request'>): boolean {
+/** True if the lease exists for the actor: of the own project, or in a cloud that the actor administers. */
+export function maySeeLease(
+  actor: Actor,
+  { projectId, request }: Pick<Lease, 'projectId' | 'request'>,
+): boolean {
   return maySee(actor, projectId) || isAdminOf(actor, request.demand.providerId);
 }
 

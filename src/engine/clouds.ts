@@ -44,8 +44,8 @@ export interface Cloud {
   /** Where callers get their tokens: Keystone's public address. */
   readonly authUrl: string;
   /**
-   * What is known of a token without asking, if the cloud has said it at most `ageMsMax` ago (left out: at any
-   * time that still counts); null: the cloud would have to be asked.
+   * What is known of a token without asking, if the cloud has said it at most `ageMsMax` ago (left out: at
+   * any time that still counts); null: the cloud would have to be asked.
    */
   remembered(token: string, ageMsMax?: number): TokenVerdict | null;
   /** As `remembered`, or what the cloud says now. */

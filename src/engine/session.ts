@@ -275,7 +275,10 @@ export class EngineSession implements Session {
     if (denied !== null) return denied;
     const { world } = this.#engine;
     const all = [...world.findings.values()];
-    return { ok: true, value: all.filter(({ subject }) => isAdminOf(this.actor, providerOf(subject, world))) };
+    return {
+      ok: true,
+      value: all.filter(({ subject }) => isAdminOf(this.actor, providerOf(subject, world))),
+    };
   }
 
   adoptable(): ReturnType<Session['adoptable']> {

@@ -22,13 +22,16 @@ export function isOfAdministered(actor: Actor, event: StoredEvent, changes: read
   if (actor.kind !== 'user' || actor.adminOf === undefined || event.entity !== 'lease') return false;
   return changes.some(
     ({ entity, id, after }) =>
-      entity === 'lease' && id === event.id && after !== null && isAdminOf(actor, after.request.demand.providerId),
+      entity === 'lease' &&
+      id === event.id &&
+      after !== null &&
+      isAdminOf(actor, after.request.demand.providerId),
   );
 }
 
 /**
- * To whose provider the subject of a finding belongs, `lease/ID` or `server/PROVIDER:ID`; undefined: to the whole
- * service.
+ * To whose provider the subject of a finding belongs, `lease/ID` or `server/PROVIDER:ID`; undefined: to the
+ * whole service.
  */
 export function providerOf(subject: string, world: World): ProviderId | undefined {
   const [kind = '', rest = ''] = subject.split(/\/(.*)/s);

@@ -200,12 +200,16 @@ function requirePublicUrl(
 
 /** A name that is written wrongly would take rights away in silence. */
 function refuseUnknownAdmins(
-  config: { readonly admin_clouds: readonly string[] | null; readonly clouds: readonly { readonly name: string }[] },
+  config: {
+    readonly admin_clouds: readonly string[] | null;
+    readonly clouds: readonly { readonly name: string }[];
+  },
   context: IssueSink,
 ): void {
   for (const [index, cloudName] of (config.admin_clouds ?? []).entries()) {
     if (config.clouds.some((cloud) => cloud.name === cloudName)) continue;
-    const message = `'${cloudName}' is none of \`clouds\`: ${config.clouds.map((cloud) => cloud.name).join(', ') || 'there is none'}`;
+    const known = config.clouds.map((cloud) => cloud.name).join(', ') || 'there is none';
+    const message = `'${cloudName}' is none of \`clouds\`: ${known}`;
     context.addIssue({ code: 'custom', path: ['admin_clouds', index], message });
   }
 }

@@ -50,11 +50,13 @@ export async function listenOn(
   return urls;
 }
 
-export function parseListen(text: string): ListenAddress {
+function parseListen(text: string): ListenAddress {
   const path = /^unix:(.+)$/.exec(text)?.[1];
   if (path !== undefined) {
     if (isAbsolute(path)) return { kind: 'unix', path };
-    throw new ServeFailure(`listen '${text}': a socket file needs its whole path, like unix:/run/berth/berth.sock`);
+    throw new ServeFailure(
+      `listen '${text}': a socket file needs its whole path, like unix:/run/berth/berth.sock`,
+    );
   }
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3] ?? -1);

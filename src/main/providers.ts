@@ -30,8 +30,8 @@ interface Context {
   readonly deploymentId: () => string;
   /** See the configuration's `token_cache`. */
   readonly tokenCacheMs: number;
-  /** Where the machine of a lease is to call once it is up. */
-  readonly phoneHomeUrl: (leaseId: string) => string;
+  /** Where the machine of a lease, at this port, is to call once it is up. */
+  readonly phoneHomeUrl: (leaseId: string, portId: string) => string;
 }
 
 /** Longest single exchange with a cloud: Nova's slowest answers take some seconds. */

@@ -59,7 +59,8 @@ export async function serve(options: ServeOptions, say: (line: string) => void):
   const demo = options.demo;
   const addresses = listenAddresses(config, demo);
   // The demo is for people who look at its terminal; what they ask for is shown there.
-  const logging = demo && config.log.level === 'info' ? { ...config.log, level: 'warn' as const } : config.log;
+  const logging =
+    demo && config.log.level === 'info' ? { ...config.log, level: 'warn' as const } : config.log;
   const logger = createLogger(logging, pino.destination(2));
   const tls = config.tls && (await openTlsFiles(config.tls, { clock: systemClock, logger }));
   const running = await start(config, options, logger, tls?.material ?? null);
@@ -162,7 +163,8 @@ async function open({ config, options, logger, tls }: Parts, closers: Closer[]):
     clouds: providers.clouds,
     shareTokens: config.share_tokens,
     ...(config.admin_clouds !== null && { adminClouds: config.admin_clouds }),
-    isMachineOf: phoneHome.isValid,
+    isMachineOf: (leaseId, secret) =>
+      phoneHome.isValid(leaseId, engine.world.leases.get(asId(leaseId))?.refs.portId ?? null, secret),
     metricsNeedToken: config.metrics_need_token,
     rateLimit: limit && { perSecond: limit.per_second, burst: limit.burst },
     trustedProxies: config.trusted_proxies,

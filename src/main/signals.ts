@@ -5,7 +5,8 @@
  */
 export function untilSignal(onHangUp: (() => void) | null): Promise<null> {
   if (onHangUp !== null) process.on('SIGHUP', onHangUp);
-  const ending = onHangUp === null ? (['SIGHUP', 'SIGINT', 'SIGTERM'] as const) : (['SIGINT', 'SIGTERM'] as const);
+  const ending =
+    onHangUp === null ? (['SIGHUP', 'SIGINT', 'SIGTERM'] as const) : (['SIGINT', 'SIGTERM'] as const);
   return new Promise((resolve) => {
     let firstAtMs: number | null = null;
     const onSignal = (): void => {

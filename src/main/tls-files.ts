@@ -79,9 +79,9 @@ export async function openTlsFiles(paths: TlsPaths, options: TlsFilesOptions): P
   let cancel: (() => void) | null = null;
   const next = (): void => {
     cancel = clock.setTimer(LOOK_MS, () => {
-      void reload().then(() => {
-        if (cancel !== null) next();
-      });
+      // Whatever the look finds, the next one comes at its time: looks do not pile up.
+      void reload();
+      next();
     });
   };
   return {

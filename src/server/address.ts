@@ -14,8 +14,8 @@ export function addressOf(request: { readonly ip: string | undefined }): string 
 }
 
 /**
- * What limits count by: an IPv4 address, or the first 64 bits of an IPv6 one, so that nobody gets past a limit
- * (or fills its memory) by changing the rest.
+ * What limits count by: an IPv4 address, or the first 64 bits of an IPv6 one, so that nobody gets past a
+ * limit (or fills its memory) by changing the rest.
  */
 export function limitKeyOf(address: string): string {
   const plain = address.replace(/%.*$/, '');
@@ -33,8 +33,8 @@ export function limitKeyOf(address: string): string {
 export type Trust = (address: string | undefined) => boolean;
 
 /**
- * The declared proxies: addresses, and networks such as `10.0.0.0/8`. What comes over a socket file is believed
- * too: only a proxy is meant to be able to open it. The error names the entry.
+ * The declared proxies: addresses, and networks such as `10.0.0.0/8`. What comes over a socket file is
+ * believed too: only a proxy is meant to be able to open it. The error names the entry.
  */
 export function parseProxies(list: readonly string[]): Result<Trust, string> {
   const known = new BlockList();
@@ -42,7 +42,8 @@ export function parseProxies(list: readonly string[]): Result<Trust, string> {
     const [address = '', bits] = entry.split('/');
     const version = isIP(address);
     const prefix = bits === undefined ? undefined : Number(bits);
-    const isPrefix = prefix === undefined || (/^\d{1,3}$/.test(bits ?? '') && prefix <= (version === 4 ? 32 : 128));
+    const isPrefix =
+      prefix === undefined || (/^\d{1,3}$/.test(bits ?? '') && prefix <= (version === 4 ? 32 : 128));
     if (version === 0 || !isPrefix) {
       return err(`'${entry}' is neither an address nor a network; write it like 192.0.2.7 or 10.0.0.0/8`);
     }

@@ -22,8 +22,8 @@ export const FAILED_AUTHENTICATIONS = { perSecond: 0.5, burst: 20 } as const;
 const ASKED_AUTHENTICATIONS = { perSecond: 5, burst: 100 } as const;
 
 /**
- * Before something is changed, a cloud is asked again about a token of which it spoke longer ago than this. It
- * costs one exchange with Keystone (some 20 ms) per caller and half minute, on what takes longer anyway.
+ * Before something is changed, a cloud is asked again about a token of which it spoke longer ago than this.
+ * It costs one exchange with Keystone (some 20 ms) per caller and half minute, on what takes longer anyway.
  */
 const WRITE_AGE_MS_MAX = 30 * SECOND_MS;
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD']);

@@ -16,12 +16,18 @@ export interface CloudChoice {
 }
 
 /** Throws a Problem where none was named, or none that is known. */
-export function cloudsMeant(headers: IncomingHttpHeaders, { clouds, shareTokens }: CloudChoice): readonly Cloud[] {
+export function cloudsMeant(
+  headers: IncomingHttpHeaders,
+  { clouds, shareTokens }: CloudChoice,
+): readonly Cloud[] {
   const named = headers[HEADER];
   const isOpen = shareTokens || clouds.length <= 1;
   if (typeof named !== 'string' || named === '') {
     if (isOpen) return clouds;
-    throw notNamed('the token may be of one of several clouds, and the request does not say of which', clouds);
+    throw notNamed(
+      'the token may be of one of several clouds, and the request does not say of which',
+      clouds,
+    );
   }
   const byName = clouds.filter(({ id }) => id === named);
   if (byName.length > 0) return byName;
@@ -35,7 +41,9 @@ export function cloudsMeant(headers: IncomingHttpHeaders, { clouds, shareTokens 
 }
 
 /** For programs that have to find out: what can be named. */
-export function knownClouds(clouds: readonly Cloud[]): { readonly name: string; readonly auth_url: string }[] {
+export function knownClouds(
+  clouds: readonly Cloud[],
+): { readonly name: string; readonly auth_url: string }[] {
   return clouds.map(({ id, authUrl }) => ({ name: id, auth_url: authUrl }));
 }
 

@@ -1,6 +1,6 @@
 /**
- * Which connections are let in before a byte of HTTP is read: a bound for each address, and on a port of TLS a
- * helpful answer to who speaks plain HTTP there.
+ * Which connections are let in before a byte of HTTP is read: a bound for each address, and on a port of TLS
+ * a helpful answer to who speaks plain HTTP there.
  */
 import type { Server, Socket } from 'node:net';
 import { MINUTE_MS, SECOND_MS } from '../base/units.ts';

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Route } from '../api/route.ts';
+import { correlated } from '../base/correlation.ts';
 import type { Command } from '../domain/command.ts';
 import type { Reply } from '../domain/decision.ts';
 import type { Idempotency, Session } from '../engine/views.ts';
@@ -12,7 +13,6 @@ import type { Metrics } from './metrics.ts';
 import type { ServerOptions, UserActor } from './options.ts';
 import { Problem, refused } from './problem.ts';
 import { parsePart, type Parsed } from './validate.ts';
-import { correlated } from '../base/correlation.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -75,7 +75,7 @@ export function createRegister(
           request.admission = admission;
           next();
         };
-        const admission = gate.admit(request, reply);
+        const admission = correlated(request.id, () => gate.admit(request, reply));
         if (admission instanceof Promise) admission.then(admit, next);
         else admit(admission);
       },
@@ -91,20 +91,25 @@ export function createRegister(
         const session = engine.as(caller);
         const idempotency = route.idempotent ? idempotencyOf(request) : undefined;
         // What is asked of a cloud on the way has the id of this request there.
-        const body = await correlated(request.id, () => handler({
-          params: parsePart<(typeof route)['params']>(route.params, request.params),
-          query: parsePart<(typeof route)['query']>(route.query, request.query),
-          // No body is as good as an empty one: what is missing in it is then named.
-          body: parsePart<(typeof route)['body']>(route.body, request.body === undefined ? {} : request.body),
-          caller,
-          cloud,
-          admission,
-          session,
-          nowMs: engine.nowMs(),
-          request,
-          reply,
-          submit: (command) => submit(session, command, { idempotency, cloud }, reply),
-        }));
+        const body = await correlated(request.id, () =>
+          handler({
+            params: parsePart<(typeof route)['params']>(route.params, request.params),
+            query: parsePart<(typeof route)['query']>(route.query, request.query),
+            // No body is as good as an empty one: what is missing in it is then named.
+            body: parsePart<(typeof route)['body']>(
+              route.body,
+              request.body === undefined ? {} : request.body,
+            ),
+            caller,
+            cloud,
+            admission,
+            session,
+            nowMs: engine.nowMs(),
+            request,
+            reply,
+            submit: (command) => submit(session, command, { idempotency, cloud }, reply),
+          }),
+        );
         if (body === null) return reply;
         if (!reply.hasHeader('berth-revision')) reply.header('berth-revision', engine.revision);
         return reply.code(route.status).header('content-type', JSON_TYPE).send(JSON.stringify(body));

@@ -1,7 +1,7 @@
 /** The sockets on which the server listens, each with the same routes and limits behind it. */
 import type { FastifyInstance } from 'fastify';
 import { chmod, rm } from 'node:fs/promises';
-import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import { connect, type ListenOptions, type Socket } from 'node:net';
 import { assert } from '../base/assert.ts';
@@ -38,6 +38,7 @@ export function createListeners(options: ListenersOptions): Listeners {
   let { tls } = options;
   const secureServers: HttpsServer[] = [];
   const closers: Closer[] = [];
+  const answer: RequestListener = (request, response) => app.routing(request, response);
 
   const open = (secure: boolean): Server => {
     const common = {
@@ -46,14 +47,26 @@ export function createListeners(options: ListenersOptions): Listeners {
       connectionsCheckingInterval: limits.checkIntervalMs,
       keepAliveTimeout: limits.keepAliveMs,
     };
-    const server = secure ? secureServer(common) : createHttpServer(common, app.routing);
+    const server = secure ? secureServer(common) : createHttpServer(common, answer);
     server.maxConnections = limits.connectionsMax;
     server.setTimeout(limits.idleMs);
+    // Node's own time-outs begin with the first byte: who sends none would be kept for as long as a stream.
+    // Who sends some gets Node's answer before.
+    const silentMs = limits.headersTimeoutMs + 2 * limits.checkIntervalMs;
+    const speakers = new WeakSet<Socket>();
+    server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
+      speakers.add(socket);
+      socket.setTimeout(silentMs);
+    });
+    server.on('request', ({ socket }) => socket.setTimeout(limits.idleMs));
     server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {
+      // Without a handshake there is nobody who could be answered.
+      if (!speakers.has(socket)) return socket.destroy();
       const requestId = newRequestId();
       const code = answerClientError(error, socket, requestId);
-      if (code === null) return;
-      logger.log('request_malformed', { request_id: requestId, address: socket.remoteAddress ?? 'unix', code });
+      const address = socket.remoteAddress ?? 'unix';
+      if (code !== null) logger.log('request_malformed', { request_id: requestId, address, code });
+      return undefined;
     });
     options.guard(server, secure);
     closers.push(createCloser(server, clock, secure));
@@ -63,7 +76,7 @@ export function createListeners(options: ListenersOptions): Listeners {
   const secureServer = (common: object): HttpsServer => {
     assert(tls !== null, 'a secure server has a certificate');
     const handshake = { handshakeTimeout: limits.headersTimeoutMs };
-    const server = createHttpsServer({ ...common, ...handshake, ...secureContextOf(tls) }, app.routing);
+    const server = createHttpsServer({ ...common, ...handshake, ...secureContextOf(tls) }, answer);
     secureServers.push(server);
     return server;
   };

@@ -65,10 +65,15 @@ export function createRateLimiter(limit: RateLimit, clock: Clock): RateLimiter {
 }
 
 /**
- * How the limit stands, for programs that want to slow down before they have to. The names and members are those
- * of draft-ietf-httpapi-ratelimit-headers-09: `q` requests in `w` seconds; `r` left, all again in `t` seconds.
+ * How the limit stands, for programs that want to slow down before they have to. The names and members are
+ * those of draft-ietf-httpapi-ratelimit-headers-09: `q` requests in `w` seconds; `r` left, all again in `t`
+ * seconds.
  */
-export function rateLimitHeaders(name: string, { limit }: RateLimiter, taken: Taken): Readonly<Record<string, string>> {
+export function rateLimitHeaders(
+  name: string,
+  { limit }: RateLimiter,
+  taken: Taken,
+): Readonly<Record<string, string>> {
   const windowSeconds = Math.max(1, Math.ceil(limit.burst / limit.perSecond));
   return {
     'ratelimit-policy': `"${name}";q=${Math.floor(limit.burst)};w=${windowSeconds}`,

@@ -6,9 +6,9 @@ import { isRequestId } from '../base/correlation.ts';
 const NAMES = ['x-openstack-request-id', 'x-request-id'] as const;
 
 /**
- * The id of a request, as OpenStack writes them: the caller's own, so that a chain of services can be followed,
- * or a new one where there is none or it has another form. It is written into logs and sent to clouds, so
- * nothing else may pass.
+ * The id of a request, as OpenStack writes them: the caller's own, so that a chain of services can be
+ * followed, or a new one where there is none or it has another form. It is written into logs and sent to
+ * clouds, so nothing else may pass.
  */
 export function requestIdOf(headers: IncomingHttpHeaders): string {
   for (const name of NAMES) {

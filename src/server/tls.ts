@@ -13,8 +13,8 @@ export interface TlsMaterial {
 }
 
 /**
- * TLS 1.2 at least, as RFC 9325, section 3.1.1 has it. Said here, since options and environment of the process
- * could lower what Node takes by itself.
+ * TLS 1.2 at least, as RFC 9325, section 3.1.1 has it. Said here, since options and environment of the
+ * process could lower what Node takes by itself.
  */
 const TLS_VERSION_MIN = 'TLSv1.2';
 

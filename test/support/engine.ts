@@ -16,7 +16,7 @@ import { hashSecret, Service } from '../../src/engine/service.ts';
 import { createCloud } from '../../src/openstack/cloud.ts';
 import { createSession } from '../../src/openstack/session.ts';
 import type { ServerOptions } from '../../src/server/options.ts';
-import { createServer } from '../../src/server/server.ts';
+import { createServer, type BerthServer } from '../../src/server/server.ts';
 import { SimCloud } from '../../src/sim/cloud.ts';
 import { createSimFetch } from '../../src/sim/sim-fetch.ts';
 import { defaultTopology, type SimTopology } from '../../src/sim/topology.ts';
@@ -46,6 +46,7 @@ export interface TestServerOptions {
 
 export interface TestServer {
   readonly url: string;
+  readonly http: BerthServer;
   readonly engine: Engine;
   readonly service: Service;
   readonly controllers: Controllers;
@@ -120,6 +121,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   await until(() => controllers.ready(), 'the first look at the cloud');
   return {
     url,
+    http: server,
     engine,
     service,
     controllers,

@@ -33,7 +33,10 @@ export const serve = defineCommand({
     if (options.dataDir !== null && options.storeUrl !== null) {
       throw new UsageError('the store is said twice', 'Give either --data or --store.');
     }
-    if (options.listen !== null && !/^(unix:\/.+|(\[[0-9a-fA-F:]+\]|[^\s:]+|):\d{1,5})$/.test(options.listen)) {
+    if (
+      options.listen !== null &&
+      !/^(unix:\/.+|(\[[0-9a-fA-F:]+\]|[^\s:]+|):\d{1,5})$/.test(options.listen)
+    ) {
       throw new UsageError(
         `--listen is not HOST:PORT or unix:PATH: '${options.listen}'`,
         'Write it like localhost:8080, [::1]:8080 or unix:/run/berth/berth.sock.',

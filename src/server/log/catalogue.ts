@@ -24,7 +24,10 @@ export const COMMON_FIELDS = {
 /** Names are in snake_case with their unit last. null where there is nothing to tell. */
 export const LOG_FIELDS = {
   aborted: { type: 'boolean', meaning: 'the caller left before the answer was complete' },
-  address: { type: 'text', meaning: 'of the caller, as seen past the declared proxies; `unix` on a socket file' },
+  address: {
+    type: 'text',
+    meaning: 'of the caller, as seen past the declared proxies; `unix` on a socket file',
+  },
   cloud: { type: 'text', meaning: 'name of the cloud in the configuration' },
   code: { type: 'text', meaning: 'name of the error, see the reference of errors; null: none' },
   days_left: { type: 'number', meaning: 'whole days until then' },
@@ -33,11 +36,17 @@ export const LOG_FIELDS = {
   listeners: { type: 'text', meaning: 'where it listens, separated by spaces' },
   method: { type: 'text', meaning: 'of HTTP' },
   not_after: { type: 'text', meaning: 'end of the certificate, RFC 3339' },
-  operation: { type: 'text', meaning: 'name of the operation in the reference of the API; null: it has none' },
+  operation: {
+    type: 'text',
+    meaning: 'name of the operation in the reference of the API; null: it has none',
+  },
   project: { type: 'text', meaning: 'id of the project of the caller; null: nobody was admitted' },
   reason: { type: 'text', meaning: 'why, as a sentence' },
   request_id: { type: 'text', meaning: 'as in the header `X-Openstack-Request-Id` and in the error' },
-  revision: { type: 'number', meaning: 'of the commit that the answer shows; events of the audit log have it' },
+  revision: {
+    type: 'number',
+    meaning: 'of the commit that the answer shows; events of the audit log have it',
+  },
   role: { type: 'text', meaning: 'of the caller' },
   route: { type: 'text', meaning: 'path with names for what varies; null: there is no such path' },
   status: { type: 'number', meaning: 'of the answer' },

@@ -1,7 +1,14 @@
 /** The logger that writes JSON lines, one event each. What it writes of errors is picked and scrubbed here. */
 import { pino, type DestinationStream } from 'pino';
 import { scrub } from '../../base/scrub.ts';
-import { LOG_EVENTS, LOG_LEVELS, type FieldsOf, type LogEvent, type Logger, type LogLevel } from './catalogue.ts';
+import {
+  LOG_EVENTS,
+  LOG_LEVELS,
+  type FieldsOf,
+  type LogEvent,
+  type Logger,
+  type LogLevel,
+} from './catalogue.ts';
 
 export interface LogOptions {
   /** What matters less is left out. */

@@ -1,5 +1,6 @@
 /** What `serve` runs with: the file, then the flags, then the demo's needs. */
 import { existsSync } from 'node:fs';
+import { scrub } from '../base/scrub.ts';
 import { SECOND_MS } from '../base/units.ts';
 import type { ServeOptions } from '../cli/io.ts';
 import { configSchema, loadConfig, type Config } from './config.ts';
@@ -18,7 +19,9 @@ export const CONFIG_PATH_DEFAULT = '/etc/berth/berth.yaml';
 
 export async function resolveOptions(options: ServeOptions): Promise<Config> {
   if (options.storeUrl !== null) {
-    throw new ServeFailure(`--store ${options.storeUrl}: this version stores in SQLite only; use --data DIR`);
+    throw new ServeFailure(
+      `--store ${scrub(options.storeUrl)}: this version stores in SQLite only; use --data DIR`,
+    );
   }
   const base = await fileConfig(options);
   const config: Config = {

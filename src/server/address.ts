@@ -39,11 +39,10 @@ export type Trust = (address: string | undefined) => boolean;
 export function parseProxies(list: readonly string[]): Result<Trust, string> {
   const known = new BlockList();
   for (const entry of list) {
-    const [address = '', bits] = entry.split('/');
+    const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(entry) ?? [];
     const version = isIP(address);
     const prefix = bits === undefined ? undefined : Number(bits);
-    const isPrefix =
-      prefix === undefined || (/^\d{1,3}$/.test(bits ?? '') && prefix <= (version === 4 ? 32 : 128));
+    const isPrefix = prefix === undefined || prefix <= (version === 4 ? 32 : 128);
     if (version === 0 || !isPrefix) {
       return err(`'${entry}' is neither an address nor a network; write it like 192.0.2.7 or 10.0.0.0/8`);
     }

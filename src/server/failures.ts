@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Socket } from 'node:net';
 import type { ErrorCode } from '../api/errors.ts';
 import { METHODS, type Method } from '../api/route.ts';
+import { scrub } from '../base/scrub.ts';
 import { routes } from '../api/routes.ts';
 import { EngineError } from '../engine/engine-types.ts';
 import { StoreError } from '../engine/ports.ts';
@@ -63,7 +64,7 @@ export function sendProblem(problem: Problem, request: FastifyRequest, reply: Fa
 
 /** What is answered where no route is: 405 with the methods where only the method is wrong, else 404. */
 export function noRoute(request: FastifyRequest): Problem {
-  const path = request.url.split('?', 1)[0] ?? '';
+  const path = scrub(request.url.split('?', 1)[0] ?? '');
   const allowed = METHODS.filter((method) => PATTERNS.get(method)?.some((pattern) => pattern.test(path)));
   if (allowed.length === 0) {
     return new Problem('route_not_found', {

@@ -135,8 +135,7 @@ test('before something is changed, a cloud is asked again that spoke of the toke
   const cloudClock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + laterMs };
   server = await startTestServer({ cloudClock });
   const token = await keystoneLogin(server.simFetch, 'demo');
-  const change = async (): Promise<number> =>
-    (await ask(token, null, '/v1/leases/none', 'DELETE')).status;
+  const change = async (): Promise<number> => (await ask(token, null, '/v1/leases/none', 'DELETE')).status;
   expect([(await ask(token, null)).status, await change()]).toEqual([200, 404]);
   const revoked = await server.simFetch('http://sim.invalid/identity/v3/auth/tokens', {
     method: 'DELETE',

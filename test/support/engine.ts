@@ -81,7 +81,10 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const { session, known } = openKeystone('sim', simFetch, options.cloudClock ?? clock);
   const provider = simProvider({ deploymentId: () => engine.world.control.deploymentId, session, clock });
   const southCloud = options.south === true ? new SimCloud({ topology, timings: INSTANT }) : null;
-  const south = southCloud && { cloud: southCloud, simFetch: createSimFetch(southCloud, clock, createPrng(3)) };
+  const south = southCloud && {
+    cloud: southCloud,
+    simFetch: createSimFetch(southCloud, clock, createPrng(3)),
+  };
   const controllers = startControllers(engine, [provider], { pollIntervalMs: 200 });
   const service = new Service({
     engine,

@@ -1,7 +1,7 @@
 /**
- * Writes the pages that follow from the sources: the references of the API, of the command line, of errors and
- * of logs, the page of the configuration, and that of the doctor's findings. With `--check` it writes nothing
- * and fails where a page differs.
+ * Writes the pages that follow from the sources: the references of the API, of the command line, of errors
+ * and of logs, the page of the configuration, and that of the doctor's findings. With `--check` it writes
+ * nothing and fails where a page differs.
  */
 import fs from 'node:fs';
 import path from 'node:path';

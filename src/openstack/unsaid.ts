@@ -5,8 +5,8 @@ import type { HttpRequest } from './http.ts';
 const SECRET_HEADERS = ['x-auth-token', 'x-subject-token'] as const;
 
 /**
- * Members of bodies that are nobody's business: of Keystone's logins, and of Nova's servers, whose user data has
- * the way of a machine to call home.
+ * Members of bodies that are nobody's business: of Keystone's logins, and of Nova's servers, whose user data
+ * has the way of a machine to call home.
  */
 const SECRET_MEMBERS: ReadonlySet<string> = new Set(['password', 'secret', 'passcode', 'user_data']);
 

@@ -8,7 +8,7 @@ import { cloudsMeant, knownClouds } from './cloud-choice.ts';
 import { isLoopback } from './listener.ts';
 import type { ServerOptions, UserActor } from './options.ts';
 import { Problem } from './problem.ts';
-import { createRateLimiter, rateLimitHeaders } from './rate-limit.ts';
+import { createRateLimiter, rateLimitHeaders, type RateLimiter } from './rate-limit.ts';
 
 /**
  * Guessing 256 random bits is hopeless at any rate; this keeps the attempts out of the log and off the
@@ -46,9 +46,7 @@ export interface Gate {
 /** Authenticates callers; what they may do is the engine's matter. */
 export function createGate(options: ServerOptions): Gate {
   const { engine, openAs, clock, clouds } = options;
-  const callers = options.rateLimit && createRateLimiter(options.rateLimit, clock);
-  const failures = options.rateLimit && createRateLimiter(FAILED_AUTHENTICATIONS, clock);
-  const questions = options.rateLimit && createRateLimiter(ASKED_AUTHENTICATIONS, clock);
+  const limits = createLimits(options);
   const cloudCallers = createCloudCallers({ ...options, adminClouds: adminCloudsOf(options) });
   const choice = { clouds, shareTokens: options.shareTokens ?? false };
 
@@ -81,9 +79,7 @@ export function createGate(options: ServerOptions): Gate {
     clouds.length === 0 || secret === '' || BERTH_SECRET.test(secret);
 
   const unknown = (request: FastifyRequest, asked: Question['clouds']): Problem => {
-    // A good token is let through whatever others on its address do: they may share a proxy.
-    const wait = failures?.take(limitKeyOf(addressOf(request))).waitSeconds ?? 0;
-    if (wait > 0) return tooMany(wait, 'too many failed authentications from this address');
+    limits.failed(request);
     const of = asked.length === 0 ? '' : ` to Berth and to ${asked.map(({ id }) => id).join(', ')}`;
     return unauthenticated('unauthenticated', `the token is unknown${of}, or revoked`, clouds);
   };
@@ -91,29 +87,19 @@ export function createGate(options: ServerOptions): Gate {
   const askedAdmission = async (request: FastifyRequest): Promise<Admission> => {
     const secret = secretOf(request.headers) ?? '';
     if (isNoCloudToken(secret)) throw unknown(request, []);
-    const wait = questions?.take(limitKeyOf(addressOf(request))).waitSeconds ?? 0;
-    if (wait > 0) throw tooMany(wait, 'too many new tokens from this address');
+    limits.asked(request);
     const question = questionOf(request, secret);
     const admission = await cloudCallers.ask(question);
     if (admission === null) throw unknown(request, question.clouds);
     return admission;
   };
 
-  const limited = (admission: Admission, reply: FastifyReply): Admission => {
-    if (callers === null) return admission;
-    const { projectId, userId } = admission.actor;
-    const taken = callers.take(`${admission.cloud?.providerId ?? ''}\n${projectId}\n${userId}`);
-    reply.headers(rateLimitHeaders('caller', callers, taken));
-    if (taken.waitSeconds === 0) return admission;
-    throw tooMany(taken.waitSeconds, 'this token sends requests faster than allowed');
-  };
-
   return {
     admit(request, reply) {
       const known = knownAdmission(request);
       return known === null
-        ? askedAdmission(request).then((admission) => limited(admission, reply))
-        : limited(known, reply);
+        ? askedAdmission(request).then((admission) => limits.sent(admission, reply))
+        : limits.sent(known, reply);
     },
     async stillValid(secret, before) {
       if (secret === null) return openAs !== null;
@@ -132,6 +118,38 @@ export function createGate(options: ServerOptions): Gate {
     },
     checkOrigin(request) {
       if (openAs !== null) checkLocal(request);
+    },
+  };
+}
+
+/** How often one may ask. Each throws a Problem for who has to wait. */
+interface Limits {
+  /** Who sends a wrong token. A good one is let through whatever others on its address do: they may share it. */
+  failed(request: FastifyRequest): void;
+  /** Who sends a token that a cloud has to be asked about. */
+  asked(request: FastifyRequest): void;
+  /** Who was admitted; how the limit stands goes into the reply. */
+  sent(admission: Admission, reply: FastifyReply): Admission;
+}
+
+function createLimits({ rateLimit, clock }: ServerOptions): Limits {
+  const callers = rateLimit && createRateLimiter(rateLimit, clock);
+  const failures = rateLimit && createRateLimiter(FAILED_AUTHENTICATIONS, clock);
+  const questions = rateLimit && createRateLimiter(ASKED_AUTHENTICATIONS, clock);
+  const take = (limiter: RateLimiter | null, request: FastifyRequest, detail: string): void => {
+    const wait = limiter?.take(limitKeyOf(addressOf(request))).waitSeconds ?? 0;
+    if (wait > 0) throw tooMany(wait, detail);
+  };
+  return {
+    failed: (request) => take(failures, request, 'too many failed authentications from this address'),
+    asked: (request) => take(questions, request, 'too many new tokens from this address'),
+    sent(admission, reply) {
+      if (callers === null) return admission;
+      const { projectId, userId } = admission.actor;
+      const taken = callers.take(`${admission.cloud?.providerId ?? ''}\n${projectId}\n${userId}`);
+      reply.headers(rateLimitHeaders('caller', callers, taken));
+      if (taken.waitSeconds === 0) return admission;
+      throw tooMany(taken.waitSeconds, 'this token sends requests faster than allowed');
     },
   };
 }

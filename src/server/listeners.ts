@@ -34,7 +34,7 @@ export interface ListenersOptions {
 }
 
 export function createListeners(options: ListenersOptions): Listeners {
-  const { app, limits, clock, logger } = options;
+  const { app, guard, limits, clock } = options;
   let { tls } = options;
   const secureServers: HttpsServer[] = [];
   const closers: Closer[] = [];
@@ -48,27 +48,8 @@ export function createListeners(options: ListenersOptions): Listeners {
       keepAliveTimeout: limits.keepAliveMs,
     };
     const server = secure ? secureServer(common) : createHttpServer(common, answer);
-    server.maxConnections = limits.connectionsMax;
-    server.setTimeout(limits.idleMs);
-    // Node's own time-outs begin with the first byte: who sends none would be kept for as long as a stream.
-    // Who sends some gets Node's answer before.
-    const silentMs = limits.headersTimeoutMs + 2 * limits.checkIntervalMs;
-    const speakers = new WeakSet<Socket>();
-    server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
-      speakers.add(socket);
-      socket.setTimeout(silentMs);
-    });
-    server.on('request', ({ socket }) => socket.setTimeout(limits.idleMs));
-    server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {
-      // Without a handshake there is nobody who could be answered.
-      if (!speakers.has(socket)) return socket.destroy();
-      const requestId = newRequestId();
-      const code = answerClientError(error, socket, requestId);
-      const address = socket.remoteAddress ?? 'unix';
-      if (code !== null) logger.log('request_malformed', { request_id: requestId, address, code });
-      return undefined;
-    });
-    options.guard(server, secure);
+    watchConnections(server, secure, options);
+    guard(server, secure);
     closers.push(createCloser(server, clock, secure));
     return server;
   };
@@ -108,6 +89,30 @@ export function createListeners(options: ListenersOptions): Listeners {
       await Promise.all(closing);
     },
   };
+}
+
+/** Cuts off who holds a connection and says nothing, and answers who says what is no HTTP. */
+function watchConnections(server: Server, secure: boolean, { limits, logger }: ListenersOptions): void {
+  server.maxConnections = limits.connectionsMax;
+  server.setTimeout(limits.idleMs);
+  // Node's own time-outs begin with the first byte: who sends none would be kept for as long as a stream.
+  // Who sends some gets Node's answer before.
+  const silentMs = limits.headersTimeoutMs + 2 * limits.checkIntervalMs;
+  const speakers = new WeakSet<Socket>();
+  server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
+    speakers.add(socket);
+    socket.setTimeout(silentMs);
+  });
+  server.on('request', ({ socket }) => socket.setTimeout(limits.idleMs));
+  server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {
+    // Without a handshake there is nobody who could be answered.
+    if (!speakers.has(socket)) return socket.destroy();
+    const requestId = newRequestId();
+    const code = answerClientError(error, socket, requestId);
+    const address = socket.remoteAddress ?? 'unix';
+    if (code !== null) logger.log('request_malformed', { request_id: requestId, address, code });
+    return undefined;
+  });
 }
 
 function bound(server: Server, where: ListenOptions): Promise<void> {

@@ -84,7 +84,8 @@ const EXPECTED: Readonly<Record<OperationId, Row>> = {
 };
 
 /**
- * Admins of one cloud about a thing of a project that is not theirs: of the cloud in which it is, and of another.
+ * Admins of one cloud about a thing of a project that is not theirs: of the cloud in which it is, and of
+ * another.
  */
 const OF_ONE_CLOUD: Readonly<Record<OperationId, string>> = {
   listLeases: '200 200',

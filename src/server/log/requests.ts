@@ -38,7 +38,7 @@ export function logRequests(app: FastifyInstance, logger: Logger): void {
 
 function fieldsOf(request: FastifyRequest, reply: FastifyReply) {
   const { admission } = request;
-  const revision = reply.raw.getHeader('berth-revision');
+  const revision = reply.getHeader('berth-revision');
   return {
     request_id: request.id,
     method: request.method,

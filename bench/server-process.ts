@@ -3,6 +3,7 @@ import fastify from 'fastify';
 import { systemClock } from '../src/base/clock.ts';
 import { randomIds } from '../src/main/bootstrap.ts';
 import { createServer } from '../src/server/server.ts';
+import { quietLogger } from '../test/support/logger.ts';
 import { answer } from './child.ts';
 import { openBenchService } from './service.ts';
 
@@ -26,10 +27,9 @@ async function serveBerth(options: {
   readonly commitDelayMs: number;
 }): Promise<ServerAnswer> {
   const running = await openBenchService(options);
-  const silent = (): void => undefined;
   const server = await createServer({
     engine: running.service,
-    logger: { info: silent, warn: silent, error: (fields, message) => console.error(message, fields) },
+    logger: quietLogger,
     clock: systemClock,
     ids: randomIds(systemClock),
     version: 'bench',

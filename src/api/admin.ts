@@ -75,6 +75,10 @@ export const statusJson = z
         project_id: z.string(),
         project_name: z.string(),
         role: z.enum(ROLE_NAMES),
+        admin_of: z
+          .string()
+          .nullable()
+          .meta({ description: 'The cloud to which the role admin is confined; null: it is not.' }),
       })
       .meta({ description: 'Who you are to the service.' }),
   })

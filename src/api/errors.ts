@@ -270,6 +270,12 @@ const transportErrors = {
     when: 'The request was not received completely in time.',
     whatToDo: 'Send it again over a faster connection.',
   },
+  tls_required: {
+    status: 400,
+    title: 'TLS required',
+    when: 'Plain HTTP was sent to a port that speaks TLS. A token in it has crossed the network in the clear.',
+    whatToDo: 'Use `https://` in the address, and get another token for the one that was sent.',
+  },
   body_too_large: {
     status: 413,
     title: 'Body too large',
@@ -287,6 +293,12 @@ const transportErrors = {
     title: 'Host name not served here',
     when: 'The service is open (demo) and was called by a name other than localhost.',
     whatToDo: 'Call it as http://localhost:<port>; this keeps foreign web pages out (DNS rebinding).',
+  },
+  cloud_not_named: {
+    status: 400,
+    title: 'Cloud not named',
+    when: 'The service lends GPUs of several clouds, and the token came without the name of its own.',
+    whatToDo: 'Send the header `Berth-Cloud` with a name or the Keystone address of `details.clouds`.',
   },
   rate_limited: {
     status: 429,

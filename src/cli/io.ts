@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { CloudToken } from '../client/authorization.ts';
 
 /** Where text goes. */
 export interface Output {
@@ -91,7 +92,7 @@ export interface CloudLogins {
    * A token of the cloud of this name in clouds.yaml; null: of the one that OS_* describe. Rejects with a
    * CliFailure that says what to do.
    */
-  logIn(cloud: string | null): Promise<string>;
+  logIn(cloud: string | null): Promise<CloudToken>;
   /** Names of the clouds of the clouds.yaml that lies around; empty where none does, or it cannot be read. */
   known(): Promise<readonly string[]>;
 }

@@ -4,22 +4,42 @@
  * the actor sees.
  */
 import { unreachable } from '../base/assert.ts';
-import type { ProjectId } from '../base/ids.ts';
+import type { ProjectId, ProviderId } from '../base/ids.ts';
 import type { Actor } from './actor.ts';
 import type { Command } from './command.ts';
 import { refuse, type Refusal } from './decision.ts';
+import type { Lease } from './model/lease.ts';
 import { ROLES, type Role } from './model/token.ts';
 import type { World } from './world.ts';
 
-/** True if the actor's role includes `needed` (admin > manager > member > reader). */
+/**
+ * True if the actor's role includes `needed` (admin > manager > member > reader) wherever the actor is. `admin`
+ * is that of the whole service: for the admin of one cloud see `isAdminOf`.
+ */
 export function hasRole(actor: Actor, needed: Role): boolean {
-  return actor.kind === 'system' || ROLES.indexOf(actor.role) >= ROLES.indexOf(needed);
+  if (actor.kind === 'system') return true;
+  const role = actor.role === 'admin' && actor.adminOf !== undefined ? 'manager' : actor.role;
+  return ROLES.indexOf(role) >= ROLES.indexOf(needed);
+}
+
+/** True if the actor is an admin of what belongs to the provider. undefined: of something that is not there. */
+export function isAdminOf(actor: Actor, providerId: ProviderId | undefined): boolean {
+  if (hasRole(actor, 'admin')) return true;
+  return actor.kind === 'user' && actor.role === 'admin' && actor.adminOf === providerId;
 }
 
 /** True if what belongs to this project exists for the actor. null: belongs to nobody, admins only. */
 export function maySee(actor: Actor, projectId: ProjectId | null): boolean {
   if (hasRole(actor, 'admin')) return true;
   return actor.kind === 'user' && projectId !== null && actor.projectId === projectId;
+}
+
+/** True if the lease exists for the actor: of the own project, or in a cloud that the actor administers. */
+export function maySeeLease(
+  actor: Actor,
+  { projectId, request }: Pick<Lease, 'projectId' | 'request'>,
+): boolean {
+  return maySee(actor, projectId) || isAdminOf(actor, request.demand.providerId);
 }
 
 /** null: allowed. */
@@ -33,9 +53,14 @@ export function authorize(world: World, actor: Actor, command: Command): Refusal
     case 'lease.release':
     case 'lease.shelve':
       return onLease(world, actor, command.leaseId);
-    case 'lease.adopt':
+    case 'lease.adopt': {
+      const providerId = world.hosts.get(command.hostId)?.host.providerId;
+      const isOfOne = world.flavors.get(command.flavorId)?.providerId === providerId;
+      return isOfOne ? needsAdminOf(actor, providerId) : needs(actor, 'admin');
+    }
     case 'host.drain':
     case 'host.undrain':
+      return needsAdminOf(actor, world.hosts.get(command.hostId)?.host.providerId);
     case 'service.freeze':
     case 'service.thaw':
     case 'project.set':
@@ -90,7 +115,7 @@ function inProject(actor: Actor, projectId: ProjectId, role: Role): Refusal | nu
 
 function onLease(world: World, actor: Actor, leaseId: Parameters<World['leases']['get']>[0]): Refusal | null {
   const lease = world.leases.get(leaseId);
-  if (lease === undefined || !maySee(actor, lease.projectId)) return notFound(`lease ${leaseId}`);
+  if (lease === undefined || !maySeeLease(actor, lease)) return notFound(`lease ${leaseId}`);
   const denied = needs(actor, 'member');
   if (denied !== null || hasRole(actor, 'manager')) return denied;
   if (actor.kind === 'user' && actor.userId === lease.ownerId) return null;
@@ -106,8 +131,14 @@ function exempting(actor: Actor, exempt: string | null): Refusal | null {
   return exempt === null ? null : needs(actor, 'admin');
 }
 
+function needsAdminOf(actor: Actor, providerId: ProviderId | undefined): Refusal | null {
+  return isAdminOf(actor, providerId) ? null : needs(actor, 'admin');
+}
+
 function needs(actor: Actor, role: Role | null): Refusal | null {
   if (role !== null && hasRole(actor, role)) return null;
-  const what = role === null ? 'Only Berth itself may do this.' : `This needs the role ${role}.`;
+  const isPartly = role === 'admin' && actor.kind === 'user' && actor.role === 'admin';
+  const of = isPartly ? ` of the whole service, and yours is that of cloud ${actor.adminOf}` : '';
+  const what = role === null ? 'Only Berth itself may do this.' : `This needs the role ${role}${of}.`;
   return refuse('forbidden', what, 'Use a token with that role, or ask an administrator.').refusal;
 }

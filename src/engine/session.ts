@@ -2,7 +2,7 @@
  * A `Session`: the engine seen with somebody's eyes. Everything that is read or given passes the door here.
  */
 import type { ProjectId, ProviderId } from '../base/ids.ts';
-import { authorize, hasRole, maySee, notFound } from '../domain/authorize.ts';
+import { authorize, hasRole, isAdminOf, maySee, maySeeLease, notFound } from '../domain/authorize.ts';
 import { ambiguousFlavor, demandOf, resolveWanted, type CreateCommand } from '../domain/commands/request.ts';
 import type { Actor } from '../domain/actor.ts';
 import type { Command } from '../domain/command.ts';
@@ -14,6 +14,7 @@ import { explain, type Verdict } from '../domain/scheduler/explain.ts';
 import type { HostRow } from '../domain/scheduler/host-row.ts';
 import { queueOrder } from '../domain/scheduler/order.ts';
 import type { Engine } from './engine.ts';
+import { isOfAdministered, maySeeEvent, providerOf } from './sight.ts';
 import { recall } from './idempotency.ts';
 import {
   ProviderError,
@@ -244,13 +245,16 @@ export class EngineSession implements Session {
   }
 
   async events(query: Omit<EventQuery, 'projectId'>): Promise<readonly StoredEvent[]> {
-    const projectId = this.#scope(null);
+    const projectId = (await this.#administers(query.leaseId)) ? null : this.#scope(null);
     return projectId === undefined ? [] : this.#engine.store.readEvents({ ...query, projectId });
   }
 
   subscribe(onEvent: (notice: EventNotice) => void): () => void {
-    return this.#engine.subscribe((_changes, events, revision) => {
-      for (const event of events) if (maySeeEvent(this.actor, event)) onEvent({ event, revision });
+    return this.#engine.subscribe((changes, events, revision) => {
+      for (const event of events) {
+        if (maySeeEvent(this.actor, event) || isOfAdministered(this.actor, event, changes ?? []))
+          onEvent({ event, revision });
+      }
     });
   }
 
@@ -296,14 +300,20 @@ export class EngineSession implements Session {
   }
 
   findings(): ReturnType<Session['findings']> {
-    const denied = this.#needs('admin');
+    const denied = this.#needsAnyAdmin();
     if (denied !== null) return denied;
-    return { ok: true, value: [...this.#engine.world.findings.values()] };
+    const { world } = this.#engine;
+    const all = [...world.findings.values()];
+    return {
+      ok: true,
+      value: all.filter(({ subject }) => isAdminOf(this.actor, providerOf(subject, world))),
+    };
   }
 
   adoptable(): ReturnType<Session['adoptable']> {
-    const denied = this.#needs('admin');
-    return denied ?? { ok: true, value: this.#outside.adoptable() };
+    const denied = this.#needsAnyAdmin();
+    const shown = this.#outside.adoptable().filter(({ providerId }) => isAdminOf(this.actor, providerId));
+    return denied ?? { ok: true, value: shown };
   }
 
   /**
@@ -342,13 +352,26 @@ export class EngineSession implements Session {
     };
   }
 
+  /** An admin of one cloud is enough, for what is shown of that cloud. */
+  #needsAnyAdmin(): { readonly ok: false; readonly refusal: Refusal } | null {
+    return this.actor.kind === 'user' && this.actor.role === 'admin' ? null : this.#needs('admin');
+  }
+
+  /** Whether the lease, of any age, is in the one cloud of which the actor is an admin. */
+  async #administers(leaseId: Lease['id'] | null): Promise<boolean> {
+    if (leaseId === null || this.actor.kind !== 'user' || this.actor.adminOf === undefined) return false;
+    const { world, store } = this.#engine;
+    const lease = world.leases.get(leaseId) ?? (await store.readLease(leaseId));
+    return lease !== null && isAdminOf(this.actor, lease.request.demand.providerId);
+  }
+
   #seesId(leaseId: Lease['id']): boolean {
     const lease = this.#engine.world.leases.get(leaseId);
     return lease === undefined ? hasRole(this.actor, 'admin') : this.#sees(lease);
   }
 
   #sees(lease: Lease): boolean {
-    return maySee(this.actor, lease.projectId);
+    return maySeeLease(this.actor, lease);
   }
 
   #hostView(row: HostRow): HostView {
@@ -396,19 +419,8 @@ function ownerOf(actor: Actor): string {
 
 /** The one lease that the actor sees among those found; null: none, or several. */
 function onlyOne(found: readonly Lease[], actor: Actor): Lease | null {
-  const seen = found.filter((lease) => maySee(actor, lease.projectId));
+  const seen = found.filter((lease) => maySeeLease(actor, lease));
   return seen.length === 1 ? (seen[0] ?? null) : null;
-}
-
-/** Events of hosts, flavors and the service itself are for everybody; the others for their project. */
-function maySeeEvent(actor: Actor, event: StoredEvent): boolean {
-  if (event.projectId !== null) return maySee(actor, event.projectId);
-  return (
-    hasRole(actor, 'admin') ||
-    event.entity === 'host' ||
-    event.entity === 'flavor' ||
-    event.entity === 'control'
-  );
 }
 
 function explanation(verdict: Verdict, flavorName: string): Explanation {

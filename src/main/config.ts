@@ -12,6 +12,7 @@ import { isTimeZone } from '../base/time-zone.ts';
 import { formatDuration, parseDuration } from '../base/units.ts';
 import { declaredConfigSchema } from '../declared/config.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../domain/settings.ts';
+import { LOG_LEVELS } from '../server/log/catalogue.ts';
 import { patternFault } from '../openstack/readiness/console-match.ts';
 import { parseAddress, withoutPassword } from '../store/postgres/url.ts';
 
@@ -26,6 +27,8 @@ const duration = z.string().transform((text, context) => {
   context.addIssue({ code: 'custom', message: parsed.error });
   return z.NEVER;
 });
+
+const durationOrZero = z.union([z.literal(['0', '0s']).transform(() => 0), duration]);
 
 const name = z
   .string()
@@ -70,6 +73,11 @@ const limitKeys = {
   max_duration: duration.optional().describe('longest lease, extensions included'),
   queued: z.int().min(0).optional().describe('most requests that wait at once'),
 };
+
+const logSchema = z.strictObject({
+  level: z.enum(LOG_LEVELS).default('info').describe('what matters less is left out'),
+  requests: z.boolean().default(true).describe('a line for each request'),
+});
 
 const projectSchema = z.strictObject({
   id: name.describe('as tokens name it'),
@@ -227,9 +235,33 @@ function requirePublicUrl(
   context.addIssue({ code: 'custom', path: ['clouds', calling, 'ready', 'probe'], message });
 }
 
+/** A name that is written wrongly would take rights away in silence. */
+function refuseUnknownAdmins(
+  config: {
+    readonly admin_clouds: readonly string[] | null;
+    readonly clouds: readonly { readonly name: string }[];
+  },
+  context: IssueSink,
+): void {
+  for (const [index, cloudName] of (config.admin_clouds ?? []).entries()) {
+    if (config.clouds.some((cloud) => cloud.name === cloudName)) continue;
+    const known = config.clouds.map((cloud) => cloud.name).join(', ') || 'there is none';
+    const message = `'${cloudName}' is none of \`clouds\`: ${known}`;
+    context.addIssue({ code: 'custom', path: ['admin_clouds', index], message });
+  }
+}
+
 export const configSchema = z
   .strictObject({
-    listen: z.string().default('127.0.0.1:8080').describe('HOST:PORT'),
+    listen: z
+      .union([z.string(), z.array(z.string()).min(1).max(8)])
+      .default('127.0.0.1:8080')
+      .describe('HOST:PORT, or unix:PATH for a proxy on this machine; also a list of them'),
+    socket_mode: z
+      .string()
+      .regex(/^0?[0-7]{3}$/, 'an octal mode such as "0660"')
+      .default('0660')
+      .describe('of socket files: who may open one is believed as a proxy is'),
     public_url: z
       .url({ protocol: /^https?$/, message: 'an address such as https://berth.example.org' })
       .nullable()
@@ -246,7 +278,11 @@ export const configSchema = z
       .describe('a PostgreSQL database to store in; null: SQLite in `data`'),
     mode: z.enum(['act', 'observe']).default('act').describe('observe: nothing is written outside'),
     insecure_http: z.boolean().default(false).describe('allow a listener beyond this machine without TLS'),
-    trusted_proxies: z.array(z.string()).max(64).default([]).describe('whose X-Forwarded-For is believed'),
+    trusted_proxies: z
+      .array(z.string())
+      .max(64)
+      .default([])
+      .describe('addresses and networks whose X-Forwarded-For is believed'),
     tls: z
       .strictObject({
         key: z.string().describe('file of the private key'),
@@ -255,6 +291,20 @@ export const configSchema = z
       .nullable()
       .default(null)
       .describe('PEM files'),
+    log: logSchema.prefault({}).describe('what is written to standard error'),
+    token_cache: durationOrZero
+      .default(300_000)
+      .describe('how long a good Keystone token is remembered; 0: each request asks'),
+    share_tokens: z
+      .boolean()
+      .default(false)
+      .describe('show tokens of callers who name no cloud to all of several clouds'),
+    admin_clouds: z
+      .array(name)
+      .max(16)
+      .nullable()
+      .default(null)
+      .describe('clouds whose admins administer the whole service; null: the only one, none of several'),
     metrics_need_token: z.boolean().default(false).describe('/metrics only with a token'),
     rate_limit: z
       .strictObject({
@@ -281,7 +331,8 @@ export const configSchema = z
       .describe('OpenStack clouds'),
     simulated: simulatedSchema.nullable().default(null).describe('a simulated cloud in this process'),
   })
-  .superRefine(requirePublicUrl);
+  .superRefine(requirePublicUrl)
+  .superRefine(refuseUnknownAdmins);
 
 export type Config = z.output<typeof configSchema>;
 
@@ -341,6 +392,7 @@ export function printable(config: Config): object {
         Object.entries(project.users).map(([id, limits]) => [id, printableLimits(limits)]),
       ),
     })),
+    token_cache: formatDuration(config.token_cache),
     leases: {
       ...leases,
       max_duration: formatDuration(leases.max_duration),

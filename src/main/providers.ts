@@ -28,8 +28,10 @@ export interface OpenProviders {
 interface Context {
   readonly clock: Clock;
   readonly deploymentId: () => string;
-  /** Where the machine of a lease is to call once it is up. */
-  readonly phoneHomeUrl: (leaseId: string) => string;
+  /** See the configuration's `token_cache`. */
+  readonly tokenCacheMs: number;
+  /** Where the machine of a lease, at this port, is to call once it is up. */
+  readonly phoneHomeUrl: (leaseId: string, portId: string) => string;
 }
 
 /** Longest single exchange with a cloud: Nova's slowest answers take some seconds. */
@@ -157,6 +159,7 @@ function openStack(
     session,
     fetch: login.fetch,
     clock: context.clock,
+    rememberedMsMax: context.tokenCacheMs,
     isBoundToProject: inScope === null,
     ownership,
     placement,

@@ -4,6 +4,7 @@
  */
 import { assertDefined, unreachable } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
+import { correlated, leaseRequestId } from '../base/correlation.ts';
 import type { ProviderId } from '../base/ids.ts';
 import type { Connection, Lease, ProviderRefs } from '../domain/model/lease.ts';
 import type { FloatingIpSeen, PortSeen, ServerSeen, Sighting, Step } from '../domain/provision/sighting.ts';
@@ -85,13 +86,19 @@ export function createOpenStackProvider(options: OpenStackProviderOptions): Prov
       await surroundings.settle(session);
       return takeSnapshot(isCounted);
     },
-    inspect: (subject) => inspect(cloud, subject),
+    inspect: (subject) => forLease(subject, () => inspect(cloud, subject)),
     watch: (_subject, sighting) => watch(cloud, sighting),
-    perform: (step, subject) => perform(cloud, step, subject),
+    perform: (step, subject) => forLease(subject, () => perform(cloud, step, subject)),
     connection: (_subject, sighting) => connectionOf(cloud, sighting),
-    probe: (subject, connection, sighting) => readiness.probe(subject, connection, sighting, session),
+    probe: (subject, connection, sighting) =>
+      forLease(subject, () => readiness.probe(subject, connection, sighting, session)),
     admit: (borrower) => admit(cloud, borrower),
   };
+}
+
+/** What is done for a lease can be found in the logs of the cloud by its id. */
+function forLease<T>({ lease }: Subject, work: () => T): T {
+  return correlated(leaseRequestId(lease.id), work);
 }
 
 async function admit(cloud: Cloud, borrower: Borrower): Promise<Objection | null> {
@@ -280,17 +287,18 @@ async function createPort(
 
 async function createServer(cloud: Cloud, home: OpenStackSession, lease: Lease): Promise<string> {
   const deploymentId = cloud.deploymentId();
+  const portId = assertDefined(lease.refs.portId, 'the port is recorded before its server is created');
   return servers.createServer(home, {
     name: lease.name === '' ? portName(lease) : lease.name,
     flavorId: novaFlavorId(cloud.id, lease.request.flavorId),
     imageId: await cloud.surroundings.imageId(home, lease.request.image),
-    portId: assertDefined(lease.refs.portId, 'the port is recorded before its server is created'),
+    portId,
     tags: [markText(deploymentId, lease.id)],
     metadata: { ...markMetadata(deploymentId, lease.id), ...borrowerMetadata(lease) },
     userData: userData({
       sshPublicKey: lease.request.sshPublicKey,
       user: cloud.user,
-      phoneHomeUrl: cloud.readiness.phoneHomeUrl(lease.id),
+      phoneHomeUrl: cloud.readiness.phoneHomeUrl(lease.id, portId),
     }),
     configDrive: cloud.configDrive,
     host: pinnedHost(cloud, lease),

@@ -5,7 +5,7 @@ import type { LeaseId } from '../base/ids.ts';
 import type { StoredEvent } from '../engine/ports.ts';
 import type { Session } from '../engine/views.ts';
 import type { Metrics } from './metrics.ts';
-import type { ServerLogger } from './options.ts';
+import type { Logger } from './log/catalogue.ts';
 import { eventToJson } from './present/event.ts';
 import { Problem } from './problem.ts';
 
@@ -62,7 +62,7 @@ const END_DETAIL: Readonly<Record<EndReason, string>> = {
 };
 
 /** Follows the committed events for clients, as server-sent events (WHATWG HTML, section 9.2). */
-export function createEventStreams(clock: Clock, metrics: Metrics, logger: ServerLogger): EventStreams {
+export function createEventStreams(clock: Clock, metrics: Metrics, logger: Logger): EventStreams {
   const open = new Set<Stream>();
   return {
     open(request) {
@@ -75,7 +75,7 @@ export function createEventStreams(clock: Clock, metrics: Metrics, logger: Serve
       const stream = new Stream(request, clock, (why, cause) => {
         open.delete(stream);
         metrics.streamClosed(why);
-        if (cause !== null) logger.error({ err: cause }, 'an event stream failed');
+        if (cause !== null) logger.log('stream_failed', { err: cause });
       });
       open.add(stream);
       metrics.streamOpened();

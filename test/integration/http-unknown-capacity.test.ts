@@ -36,7 +36,6 @@ beforeEach(async () => {
     const flavors = [{ ...one, id: asId<'flavor'>(`${cloud}:one`), externalId: `${cloud}-one`, providerId }];
     await rig.engine.command('test', { type: 'inventory.observed', providerId, hosts, flavors });
   }
-  const silent = (): void => undefined;
   server = await createServer({
     engine: new Service({
       engine: rig.engine,
@@ -48,7 +47,7 @@ beforeEach(async () => {
         ready: () => true,
       },
     }),
-    logger: { info: silent, warn: silent, error: silent },
+    logger: { logs: () => false, log: () => undefined },
     clock: rig.clock,
     ids: { next: () => 'id' },
     version: '0.0.0-test',

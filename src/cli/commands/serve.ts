@@ -37,10 +37,13 @@ export const serve = defineCommand({
     insecureHttp: flag('--insecure-http', 'Allow listening beyond this machine without TLS.'),
   },
   async run({ io }, { options }) {
-    if (options.listen !== null && !/^(\[[0-9a-fA-F:]+\]|[^\s:]+|):\d{1,5}$/.test(options.listen)) {
+    if (
+      options.listen !== null &&
+      !/^(unix:\/.+|(\[[0-9a-fA-F:]+\]|[^\s:]+|):\d{1,5})$/.test(options.listen)
+    ) {
       throw new UsageError(
-        `--listen is not HOST:PORT: '${options.listen}'`,
-        'Write it like localhost:8080 or [::1]:8080.',
+        `--listen is not HOST:PORT or unix:PATH: '${options.listen}'`,
+        'Write it like localhost:8080, [::1]:8080 or unix:/run/berth/berth.sock.',
       );
     }
     return io.server.serve(options);

@@ -24,8 +24,8 @@ export interface ReadinessOptions {
   readonly probe: ProbeKind;
   /** Regular expression, for `console`. */
   readonly consoleText: string;
-  /** Where a machine is to call, for `phone_home`. */
-  readonly phoneHomeUrl: (leaseId: LeaseId) => string;
+  /** Where the machine of a try is to call, for `phone_home`; each try has a port of its own. */
+  readonly phoneHomeUrl: (leaseId: LeaseId, portId: string) => string;
   readonly clock: Clock;
 }
 
@@ -38,14 +38,14 @@ export interface CloudReadiness {
     session: OpenStackSession,
   ): Promise<Readiness>;
   /** For the user data of a new server; null: it need not call. */
-  phoneHomeUrl(leaseId: LeaseId): string | null;
+  phoneHomeUrl(leaseId: LeaseId, portId: string): string | null;
 }
 
 export function createReadiness(options: ReadinessOptions): CloudReadiness {
   const { probe: kind, clock } = options;
   const matches = createConsoleMatch(options.consoleText);
   return {
-    phoneHomeUrl: (leaseId) => (kind === 'phone_home' ? options.phoneHomeUrl(leaseId) : null),
+    phoneHomeUrl: (leaseId, portId) => (kind === 'phone_home' ? options.phoneHomeUrl(leaseId, portId) : null),
     async probe(subject, connection, sighting, session) {
       switch (kind) {
         case 'ssh':

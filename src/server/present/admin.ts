@@ -59,6 +59,7 @@ function actorToJson(caller: UserActor, cloud: CloudCaller | null): StatusJson['
     project_id: projectId,
     project_name: cloud?.projectName ?? projectId,
     role,
+    admin_of: caller.adminOf ?? null,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { routes } from '../../api/routes.ts';
 import { asId } from '../../base/ids.ts';
+import { addressOf, limitKeyOf } from '../address.ts';
 import { FAILED_AUTHENTICATIONS } from '../auth.ts';
 import { fastifyPath } from '../dispatch.ts';
 import type { ServerOptions } from '../options.ts';
@@ -22,7 +23,7 @@ export function phoneHomeRoutes(app: FastifyInstance, options: ServerOptions): v
   app.post(fastifyPath(routes.phoneHome.path), { bodyLimit: BODY_BYTES_MAX }, async (request, reply) => {
     const { id, secret } = parsePart(routes.phoneHome.params, request.params);
     if (!isMachineOf(id, secret)) {
-      const wait = failures?.take(request.ip) ?? 0;
+      const wait = failures?.take(limitKeyOf(addressOf(request))).waitSeconds ?? 0;
       if (wait === 0) throw nobodyWaits();
       throw new Problem('rate_limited', {
         detail: 'too many calls with a wrong secret from this address',

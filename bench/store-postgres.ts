@@ -1,7 +1,8 @@
 /**
  * Durable grants per second on PostgreSQL: what the server and the driver themselves manage (the same rows,
- * prepared multi-row statements, no triggers, foreign keys or checks) against the store, and what other ways to
- * write the same commit would give. All on one server of this machine, fsync on, a database of its own per run.
+ * prepared multi-row statements, no triggers, foreign keys or checks) against the store, and what other ways
+ * to write the same commit would give. All on one server of this machine, fsync on, each run with a database
+ * of its own.
  */
 import { Client } from 'pg';
 import { systemClock } from '../src/base/clock.ts';

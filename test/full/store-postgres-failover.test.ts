@@ -113,7 +113,13 @@ test('SIGKILL of the primary under load: nothing acknowledged is lost, no card i
     await standby.promote();
     const promotedAtMs = performance.now();
     const firstAfter = (): number | undefined => callers.acknowledgedAtMs.find((atMs) => atMs > promotedAtMs);
-    await eventually('an acknowledgement', WAIT_MS_MAX, () => firstAfter() !== undefined, server.stderr, 5);
+    await eventually(
+      'an acknowledgement',
+      WAIT_MS_MAX,
+      () => firstAfter() !== undefined,
+      () => server.stderr(),
+      5,
+    );
     const total = acknowledged() + ACKNOWLEDGED_AFTER;
     await eventually(
       'the load to go on',

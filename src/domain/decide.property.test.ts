@@ -204,8 +204,10 @@ function fingerprint(w: World): string {
 /** What is zero is as if it was not there. */
 function accountOf(projectId: string, ownerId: string | null, account: Account): unknown {
   const { gpus, leases, queued, byClass, months } = account;
-  const classes = [...byClass].filter(([, count]) => count !== 0).toSorted();
-  const uses = [...months].filter(([, { used, claimed }]) => used !== 0 || claimed !== 0).toSorted();
+  const classes = [...byClass].filter(([, count]) => count !== 0).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const uses = [...months]
+    .filter(([, { used, claimed }]) => used !== 0 || claimed !== 0)
+    .toSorted(([a], [b]) => a - b);
   const isEmpty = gpus === 0 && leases === 0 && queued === 0 && uses.length === 0;
   return isEmpty ? null : [projectId, ownerId, gpus, leases, queued, classes, uses];
 }

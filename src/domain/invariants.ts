@@ -141,7 +141,7 @@ function checkAccounts(world: World, broken: string[]): void {
 
 /** What follows from the leases that live; what was used before is in the store. */
 function accountText({ gpus, byClass, leases, queued, months }: Readonly<Account>): string {
-  const classes = [...byClass].filter(([, count]) => count !== 0).toSorted();
+  const classes = [...byClass].filter(([, count]) => count !== 0).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const claimed = [...months].map(([month, use]) => [month, use.claimed]).filter(([, ms]) => ms !== 0);
   const byMonth = claimed.toSorted(([a = 0], [b = 0]) => a - b);
   return JSON.stringify({ gpus, leases, queued, classes, claimed: byMonth });

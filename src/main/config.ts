@@ -404,7 +404,7 @@ export function printable(config: Config): object {
   };
 }
 
-function printableLimits<L extends { readonly max_duration?: number | undefined }>(limits: L): object {
+function printableLimits(limits: { readonly max_duration?: number | undefined }): object {
   const { max_duration: durationMs, ...rest } = limits;
   return durationMs === undefined ? rest : { ...rest, max_duration: formatDuration(durationMs) };
 }

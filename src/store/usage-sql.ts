@@ -9,7 +9,7 @@ export interface UsageDialect {
   /** The purpose of a lease, out of its body. */
   readonly purpose: string;
   /** How the statement names a value that is given to it. */
-  mark(name: UsageValue): string;
+  readonly mark: (name: UsageValue) => string;
 }
 
 export type UsageValue = 'from' | 'until' | 'project' | 'owner' | 'limit';

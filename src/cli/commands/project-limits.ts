@@ -85,7 +85,7 @@ export const projectShow = defineCommand({
   summary: 'Show what a project and you in it may take, and what of it is taken',
   description:
     'As taken / limit. GPU-hours are of this month: used, and claimed by leases and windows until their ends.',
-  examples: ['berth project show', 'berth project show ml -f json'],
+  examples: ['berth project show ml', 'berth project show ml -f json'],
   args: { project: argument('PROJECT', 'Id or name.') },
   options: showOptions,
   async run(context, { args, options }) {

@@ -2,7 +2,7 @@
  * What the limits of a project and of its users leave of a wish. The same look serves the refusal of a request,
  * the pass that grants, and the explanation.
  */
-import type { LeaseId, ProjectId } from '../../base/ids.ts';
+import type { ProjectId } from '../../base/ids.ts';
 import type { Account } from '../accounts.ts';
 import type { DeviceCounts } from '../model/host.ts';
 import type { Lease } from '../model/lease.ts';
@@ -185,21 +185,25 @@ function heldOver(
 
 /** Cheap: most projects have none, and everybody waits for a decision. */
 function limitsAnything({ limits, perUser, users }: ProjectLimits): boolean {
-  for (const _own in users) return true;
-  return limitsHeldOrUsed(limits) || limitsHeldOrUsed(perUser);
+  return limitsHeldOrUsed(limits) || limitsHeldOrUsed(perUser) || !isEmpty(users);
 }
 
 function limitsHeldOrUsed(limits: Limits): boolean {
   if (limits.gpus !== null || limits.leases !== null || limits.gpuHoursPerMonth !== null) return true;
-  for (const _deviceClass in limits.gpusByClass) return true;
-  return false;
+  return !isEmpty(limits.gpusByClass);
+}
+
+/** Without making a list of the keys. */
+function isEmpty(record: Readonly<Record<string, unknown>>): boolean {
+  for (const key in record) if (Object.hasOwn(record, key)) return false;
+  return true;
 }
 
 /** Only those that hold something in the project are looked at: as many as its limit lets be. */
 function nextBack(world: World, wish: Wish, scope: Scope, deviceClass: string | null): number | null {
   let firstMs: number | null = null;
   for (const id of world.accounts.holders(wish.projectId)) {
-    const lease: Lease | undefined = world.leases.get(id as LeaseId);
+    const lease = world.leases.get(id);
     const claim = lease === undefined ? null : claimOf(lease);
     if (lease === undefined || claim === null || (scope === 'user' && lease.ownerId !== wish.ownerId))
       continue;

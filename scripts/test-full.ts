@@ -42,6 +42,12 @@ const provisions: readonly Provision[] = [
     install: () => installFromDebian('python3-openstacksdk'),
   },
   {
+    name: 'cloud-init',
+    isNeededBy: (source) => source.includes('askCloudInit'),
+    isPresent: () => fs.existsSync('/usr/lib/python3/dist-packages/cloudinit') && isOnPath('cloud-init'),
+    install: () => installFromDebian('cloud-init'),
+  },
+  {
     name: 'OpenStack',
     isNeededBy: (source) => /\bstartRealCloud\b/.test(source),
     isPresent: () =>

@@ -14,6 +14,7 @@ import type { EngineError } from '../engine/engine-types.ts';
 import type { Store } from '../engine/ports.ts';
 import { Service } from '../engine/service.ts';
 import type { ProviderStatus } from '../engine/views.ts';
+import { createCatalogue } from '../profiles/catalogue.ts';
 import { checkListener } from '../server/listener.ts';
 import { LOG_REDACT_PATHS, type UserActor } from '../server/options.ts';
 import { createServer, type BerthServer } from '../server/server.ts';
@@ -21,6 +22,7 @@ import { openSqliteStore } from '../store/sqlite/store.ts';
 import { bootstrapToken, pausePoints, randomIds, syncMode, syncProjects } from './bootstrap.ts';
 import { settingsOf, type Config } from './config.ts';
 import { DEMO_POLL_MS } from './demo.ts';
+import { ownProfiles } from './profiles.ts';
 import { openProviders } from './providers.ts';
 import { createPhoneHome } from './phone-home.ts';
 import { resolveOptions, ServeFailure } from './options.ts';
@@ -115,6 +117,7 @@ async function open({ config, options, logger, tls }: Parts, closers: Closer[]):
   const ids: Ids = randomIds(clock);
   const store = await openSqliteStore({ dir: config.data, version: VERSION, clock, ids });
   closers.push(() => store.close());
+  const profiles = createCatalogue(await ownProfiles(config.profiles, options.configPath));
   const phoneHome = createPhoneHome(await secretKey(config.data), config.public_url);
   const stopped = Promise.withResolvers<EngineError>();
   const onError = (error: Error): void => logger.error({ err: error }, 'engine failure');
@@ -131,6 +134,7 @@ async function open({ config, options, logger, tls }: Parts, closers: Closer[]):
     clock,
     deploymentId: () => engine.world.control.deploymentId,
     phoneHomeUrl: phoneHome.url,
+    profiles,
   });
   closers.push(() => providers.close());
   await syncProjects(engine, config.projects);
@@ -151,6 +155,7 @@ async function open({ config, options, logger, tls }: Parts, closers: Closer[]):
     version: VERSION,
     openAs: options.demo ? DEMO_ACTOR : null,
     clouds: providers.clouds,
+    profiles,
     isMachineOf: phoneHome.isValid,
     metricsNeedToken: config.metrics_need_token,
     rateLimit: limit && { perSecond: limit.per_second, burst: limit.burst },

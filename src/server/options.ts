@@ -3,6 +3,7 @@ import type { Ids } from '../base/ids.ts';
 import type { Actor } from '../domain/actor.ts';
 import type { Cloud } from '../engine/clouds.ts';
 import type { EnginePort } from '../engine/views.ts';
+import type { Catalogue } from '../profiles/catalogue.ts';
 
 /** What of a logger is used here; pino's `Logger` has it. */
 export interface ServerLogger {
@@ -36,6 +37,8 @@ export interface ServerOptions {
   readonly logger: ServerLogger;
   readonly clock: Clock;
   readonly ids: Ids;
+  /** What machines can be set up with. */
+  readonly profiles: Catalogue;
   /** Of the program, for `/v1/status` and the description. */
   readonly version: string;
   /** Demo on loopback: who everybody without a token is. null: a token is needed. */

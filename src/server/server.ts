@@ -24,6 +24,7 @@ import { leaseRoutes } from './resources/leases.ts';
 import { operationRoutes } from './resources/operation.ts';
 import { phoneHomeRoutes } from './resources/phone-home.ts';
 import { serviceRoutes } from './resources/service.ts';
+import { profileRoutes } from './resources/profiles.ts';
 import { waitingRoutes } from './resources/waiting.ts';
 
 export interface BerthServer {
@@ -158,6 +159,7 @@ function registerOperations(
   };
   leaseRoutes(noting, options);
   capacityRoutes(noting);
+  profileRoutes(noting, options);
   waitingRoutes(noting, options);
   eventRoutes(noting, streams, gate);
   operationRoutes(noting, options);

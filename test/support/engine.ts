@@ -24,6 +24,7 @@ import { REALISTIC_TIMINGS, type SimTimings } from '../../src/sim/world.ts';
 import { openCore } from '../../src/store/sqlite/core.ts';
 import { createDirectStore } from '../../src/store/sqlite/direct.ts';
 import { simProvider } from './sim-provider.ts';
+import { createCatalogue } from '../../src/profiles/catalogue.ts';
 
 /** Everything at once, so that tests wait for conditions and not for clouds. */
 const INSTANT: SimTimings = {
@@ -112,6 +113,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     metricsNeedToken: false,
     rateLimit: null,
     isMachineOf: () => false,
+    profiles: createCatalogue([]),
     trustedProxies: [],
     tls: null,
     ...options.server,

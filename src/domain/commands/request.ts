@@ -33,6 +33,7 @@ export function newLease(
       atEnd: command.atEnd,
       image: command.image,
       sshPublicKey: command.sshPublicKey,
+      ...(command.setup !== undefined && { setup: command.setup }),
     },
     reservationId: command.window?.reservationId ?? null,
     refs: NO_REFS,

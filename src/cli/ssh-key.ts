@@ -23,7 +23,8 @@ export interface KeyFile {
 
 /**
  * The public key that `wanted` names: a file, `agent`, or `generate`. null: the first usual one under ~/.ssh,
- * else the first of ssh-agent, else the one that was generated before. Resolves with null where there is none.
+ * else the first of ssh-agent, else the one that was generated before. Resolves with null where there is
+ * none.
  * A private key is refused here, before anything leaves this machine. Rejects with CliFailure.
  */
 export async function readPublicKey(io: CliIo, wanted: string | null): Promise<KeyFile | null> {

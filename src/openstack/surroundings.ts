@@ -13,7 +13,8 @@ import { ProviderError } from '../engine/ports.ts';
 
 export interface SurroundingsOptions {
   /**
-   * Tenant network by id or name, in which `{user}` and `{project}` stand for names of the borrower; null: the
+   * Tenant network by id or name, in which `{user}` and `{project}` stand for names of the borrower; null:
+   * the
    * only one of the project.
    */
   readonly network: string | null;
@@ -30,6 +31,7 @@ export class Surroundings {
   readonly #options: SurroundingsOptions;
   readonly #clock: Clock;
   readonly #remembered = new Map<string, { readonly value: Promise<unknown>; readonly untilMs: number }>();
+  readonly #turns = new Map<string, Promise<unknown>>();
   #external: string | null | undefined;
 
   constructor(options: SurroundingsOptions, clock: Clock) {
@@ -60,9 +62,22 @@ export class Surroundings {
     return this.#remember(['network', projectId, wanted ?? ''], () => tenantNetwork(home, wanted));
   }
 
-  /** What is asked of a project for a lease, remembered as everything else. Rejects with ProviderError. */
+  /**
+   * What a project needs once for many leases, remembered as everything else. One at a time for each project:
+   * each sees what the one before has made. Rejects with ProviderError.
+   */
   async ofProject<T>(home: OpenStackSession, key: readonly string[], load: () => Promise<T>): Promise<T> {
-    return this.#remember([...key, (await home.projectId()) ?? ''], load);
+    const projectId = (await home.projectId()) ?? '';
+    return this.#remember([...key, projectId], () => {
+      const before = this.#turns.get(projectId) ?? Promise.resolve();
+      const turn = before.then(load, load);
+      this.#turns.set(projectId, turn);
+      const leave = (): void => {
+        if (this.#turns.get(projectId) === turn) this.#turns.delete(projectId);
+      };
+      turn.then(leave, leave);
+      return turn;
+    });
   }
 
   /** Rejects with ProviderError. */

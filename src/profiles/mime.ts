@@ -25,7 +25,8 @@ function isMime(text: string): boolean {
 }
 
 function kindOf(text: string): string | null {
-  // Longer beginnings stand first: `#cloud-config-archive` is another format, which is told apart by its type.
+  // Longer beginnings stand first: `#cloud-config-archive` is another format, which is told apart by its
+  // type.
   if (text.startsWith('#cloud-config-archive')) return 'text/cloud-config-archive';
   return KINDS.find(([start]) => text.startsWith(start))?.[1] ?? null;
 }

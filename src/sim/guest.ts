@@ -10,7 +10,7 @@ import { isRecord } from './http.ts';
 const RUNNER = '/var/lib/berth/run';
 
 /** How long each of its steps takes. */
-const STEP_MS = 1000;
+const STEP_MS = 5000;
 
 const DATA_BYTES_MAX = 1 << 20;
 

@@ -146,6 +146,7 @@ async function thingOf(route: Route, where: Where): Promise<string> {
   if (route.path.startsWith('/v1/projects/')) return where;
   if (route.path.startsWith('/v1/clouds/')) return 'sim';
   if (route.path.startsWith('/gpus/')) return reportedId;
+  if (route.path.startsWith('/v1/profiles/')) return 'cuda';
   if (!route.path.startsWith('/v1/leases/')) return flavorId;
   let id = leases.get(where);
   if (id === undefined || !server.engine.world.leases.has(asId<'lease'>(id))) {

@@ -52,7 +52,8 @@ else
 fi
 nvidia-ctk runtime configure --runtime=docker
 systemctl restart docker
-docker info --format '{{json .Runtimes}}' | grep -q '"nvidia"' || fail 'Docker does not know the runtime nvidia'
+docker info --format '{{json .Runtimes}}' | grep -q '"nvidia"' ||
+    fail 'Docker does not know the runtime nvidia'
 note docker 'docker run --rm --gpus all IMAGE nvidia-smi'
 `,
     },

@@ -4,7 +4,8 @@ import { matching, oneOf, wholeNumber } from '../parameters.ts';
 import type { Profile } from '../profile.ts';
 
 /**
- * The stress test of github.com/wilicc/gpu-burn, built from a fixed commit because it runs as root. Its result
+ * The stress test of github.com/wilicc/gpu-burn, built from a fixed commit because it runs as root. Its
+ * result
  * comes back as a note of the lease; a card that miscalculates fails the start.
  */
 export const gpuBurn: Profile = {

@@ -89,7 +89,8 @@ printf '[Service]\nUser=%s\nWorkingDirectory=%s\n' "$BERTH_USER" "$home" \
 cat >/usr/local/bin/berth-jupyter <<'END'
 #!/bin/sh
 # The token comes in as JUPYTER_TOKEN, where Jupyter itself looks for it, and is in no list of processes.
-set -- --no-browser --ServerApp.ip="$JUPYTER_ADDRESS" --ServerApp.port="$JUPYTER_PORT" --ServerApp.port_retries=0
+set -- --no-browser --ServerApp.ip="$JUPYTER_ADDRESS" \
+    --ServerApp.port="$JUPYTER_PORT" --ServerApp.port_retries=0
 [ -z "$JUPYTER_HASH" ] || set -- "$@" --PasswordIdentityProvider.hashed_password="$JUPYTER_HASH"
 exec /opt/jupyter/bin/jupyter lab "$@"
 END

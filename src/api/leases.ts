@@ -17,7 +17,7 @@ import {
   timeText,
   waitText,
 } from './fields.ts';
-import { profileRefs } from './profiles.ts';
+import { profileRefs } from './machine-profiles.ts';
 
 const LEASE_STATES = [
   'reserved',

@@ -37,7 +37,7 @@ import {
 import { eventPage, listEventsQuery } from './events.ts';
 import { leaseRoutes } from './lease-routes.ts';
 import { byMachine, explainBody } from './leases.ts';
-import { oneProfile, profileList, renderBody, renderedProfiles } from './profiles.ts';
+import { oneProfile, profileList, renderBody, renderedProfiles } from './machine-profiles.ts';
 import { command, open, read, type Route } from './route.ts';
 import { explanationJson, queueJson } from './waiting.ts';
 

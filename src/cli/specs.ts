@@ -168,18 +168,18 @@ function durationOf(value: string, _context: ReadContext, name: string): string 
 }
 
 /** A comma begins a new parameter only where KEY= follows: values of versions and lists may have commas. */
-function profileOf(value: string, option: string): ProfileWanted {
+function profileOf(value: string, flagName: string): ProfileWanted {
   const [, name = '', rest] = /^([^:]+)(?::(.*))?$/.exec(value) ?? [];
-  if (name === '') throw new UsageError(`${option}: '${value}' names no profile`, PROFILE_FIX);
-  return { name, params: rest === undefined ? {} : paramsOf(rest.split(/,(?=[A-Za-z0-9_]+=)/), option) };
+  if (name === '') throw new UsageError(`${flagName}: '${value}' names no profile`, PROFILE_FIX);
+  return { name, params: rest === undefined ? {} : paramsOf(rest.split(/,(?=[A-Za-z0-9_]+=)/), flagName) };
 }
 
-function paramsOf(parts: readonly string[], option: string): Record<string, string> {
+function paramsOf(parts: readonly string[], flagName: string): Record<string, string> {
   const params: Record<string, string> = {};
   for (const part of parts) {
     const [, key = '', value = ''] = /^([A-Za-z0-9_]+)=(.*)$/.exec(part) ?? [];
-    if (key === '') throw new UsageError(`${option}: '${part}' is not KEY=VALUE`, PROFILE_FIX);
-    if (Object.hasOwn(params, key)) throw new UsageError(`${option}: '${key}' is given twice`, PROFILE_FIX);
+    if (key === '') throw new UsageError(`${flagName}: '${part}' is not KEY=VALUE`, PROFILE_FIX);
+    if (Object.hasOwn(params, key)) throw new UsageError(`${flagName}: '${key}' is given twice`, PROFILE_FIX);
     params[key] = value;
   }
   return params;

@@ -81,7 +81,15 @@ async function generated(io: CliIo): Promise<KeyFile> {
   const identity = join(folder, GENERATED_NAME);
   await io.makeFolder(folder);
   const made = await io.captureProgram('ssh-keygen', [
-    ...['-q', '-t', 'ed25519', '-N', '', '-C', 'berth', '-f', identity],
+    '-q',
+    '-t',
+    'ed25519',
+    '-N',
+    '',
+    '-C',
+    'berth',
+    '-f',
+    identity,
   ]);
   if (made === null || made.code !== 0) {
     const why = made === null ? 'there is no ssh-keygen on this machine' : made.stderr.trim();

@@ -5,7 +5,7 @@ import type { ProfileRef, Values } from './profile.ts';
 import type { MachineData } from './render.ts';
 
 /** One of the configuration, small enough for a machine without a network. */
-export const HELLO = ownProfile(
+const HELLO = ownProfile(
   ownProfileSchema.parse({
     name: 'hello',
     summary: 'Greets',

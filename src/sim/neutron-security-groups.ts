@@ -4,7 +4,7 @@ import type { Call, Reply } from './http.ts';
 import type { SimSecurityGroup, SimSecurityRule } from './model.ts';
 import { neutronError } from './neutron-errors.ts';
 import { rulesOf } from './neutron-layout.ts';
-import { isVisible, listOrShow } from './neutron-lists.ts';
+import { isVisible, listOrShow, notFound } from './neutron-lists.ts';
 import type { View } from './neutron-lists.ts';
 import { projectOf, readText } from './neutron-ports.ts';
 import { countOf } from './quotas.ts';
@@ -14,6 +14,7 @@ const GROUPS_MAX = 100;
 export function handleSecurityGroups(call: Call): Reply {
   const { world, method, segments } = call;
   if (method === 'POST' && segments[1] === undefined) return createGroup(call);
+  if (method === 'DELETE' && segments[1] !== undefined) return deleteGroup(call, segments[1]);
   if (method !== 'GET') throw notAllowed();
   const seen = [...world.securityGroups.values()].filter((group) => isVisible(call, group));
   return listOrShow(call, 'security_groups', 'security_group', seen.map(showGroup));
@@ -59,6 +60,19 @@ function createGroup(call: Call): Reply {
   return { status: 201, json: { security_group: showGroup(group) } };
 }
 
+function deleteGroup(call: Call, id: string): Reply {
+  const { world } = call;
+  const group = world.securityGroups.get(id);
+  if (group === undefined || !isVisible(call, group)) throw notFound('security_group', id);
+  const isUsed = [...world.ports.values()].some(({ securityGroupIds }) => securityGroupIds.includes(id));
+  if (isUsed || group.name === 'default') {
+    throw neutronError(409, 'SecurityGroupInUse', `Security Group ${id} in use.`);
+  }
+  world.securityGroups.delete(id);
+  world.revision += 1;
+  return { status: 204 };
+}
+
 function showGroup(group: SimSecurityGroup): View {
   return {
     id: group.id,
@@ -98,8 +112,8 @@ function readRule(call: Call, body: Readonly<Record<string, unknown>> | null): S
   };
 }
 
-function isSame({ id: _, ...a }: SimSecurityRule, { id: __, ...b }: SimSecurityRule): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+function isSame(a: SimSecurityRule, b: SimSecurityRule): boolean {
+  return JSON.stringify({ ...a, id: '' }) === JSON.stringify({ ...b, id: '' });
 }
 
 function notAllowed(): Error {

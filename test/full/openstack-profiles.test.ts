@@ -81,7 +81,12 @@ describe.skipIf(reason !== null)('set-up on a real OpenStack', { timeout: 300_00
   test('its progress is seen while it is waited for, and its notes are told', async () => {
     await serve();
     const { code, stdout, stderr } = await borrow(
-      ...['--name', 'greeted', '--profile', "greeting:whom=Ada $(id) 'x'", '--image', 'family:ubuntu-22.04'],
+      '--name',
+      'greeted',
+      '--profile',
+      "greeting:whom=Ada $(id) 'x'",
+      '--image',
+      'family:ubuntu-22.04',
     );
     expect({ code, stderr }).toMatchObject({ code: 0 });
     expect(stderr).toContain("greeting Ada $(id) 'x' (1 of 2)");

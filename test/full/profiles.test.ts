@@ -155,14 +155,14 @@ test('no value of a parameter is taken for a program, and each arrives as it was
       }
       // cloud-init's own quoting, with the folder of the runner moved.
       const shell = answer.shell.replaceAll('/var/lib/berth', home);
-      const console_ = path.join(home, 'console');
+      const consoleFile = path.join(home, 'console');
       const env = {
         PATH: '/usr/bin:/bin',
         LC_ALL: 'C.UTF-8',
-        BERTH_CONSOLE: console_,
+        BERTH_CONSOLE: consoleFile,
         BERTH_LOG: `${home}/log`,
       };
-      fs.writeFileSync(console_, '');
+      fs.writeFileSync(consoleFile, '');
       execFileSync('/bin/sh', ['-c', shell], { env: { ...env }, cwd: home });
       expect(fs.readFileSync(`${home}/log`, 'utf8')).toContain(`hello ${whom}\n`);
       expect(fs.readdirSync(home)).not.toContain('owned');

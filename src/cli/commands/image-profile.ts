@@ -1,4 +1,4 @@
-import type { ProfileJson, RenderedProfilesJson } from '../../api/profiles.ts';
+import type { ProfileJson, RenderedProfilesJson } from '../../api/machine-profiles.ts';
 import { roughDuration } from '../when.ts';
 import { SECOND_MS } from '../../base/units.ts';
 import { defineCommand } from '../command.ts';

@@ -1,4 +1,4 @@
-import type { ProfileJson } from '../../api/profiles.ts';
+import type { ProfileJson } from '../../api/machine-profiles.ts';
 import { routes } from '../../api/routes.ts';
 import { SECOND_MS } from '../../base/units.ts';
 import { findProfile, type Catalogue } from '../../profiles/catalogue.ts';

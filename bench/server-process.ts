@@ -6,6 +6,7 @@ import { createServer } from '../src/server/server.ts';
 import { quietLogger } from '../test/support/logger.ts';
 import { answer } from './child.ts';
 import { openBenchService } from './service.ts';
+import { createCatalogue } from '../src/profiles/catalogue.ts';
 
 export type ServerQuestion =
   | { readonly serve: 'berth'; readonly hosts: number; readonly commitDelayMs: number }
@@ -38,6 +39,7 @@ async function serveBerth(options: {
     metricsNeedToken: false,
     rateLimit: null,
     isMachineOf: () => false,
+    profiles: createCatalogue([]),
     trustedProxies: [],
     tls: null,
   });

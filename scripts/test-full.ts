@@ -49,6 +49,12 @@ const provisions: readonly Provision[] = [
     install: () => installFromDebian('postgresql-15'),
   },
   {
+    name: 'cloud-init',
+    isNeededBy: (source) => source.includes('askCloudInit'),
+    isPresent: () => fs.existsSync('/usr/lib/python3/dist-packages/cloudinit') && isOnPath('cloud-init'),
+    install: () => installFromDebian('cloud-init'),
+  },
+  {
     name: 'OpenStack',
     isNeededBy: (source) => /\bstartRealCloud\b/.test(source),
     isPresent: () =>

@@ -200,6 +200,24 @@ const transportErrors = {
     whatToDo:
       'Send the file that ends in .pub, and replace the key pair: the private key has left your machine.',
   },
+  profile_unknown: {
+    status: 404,
+    title: 'Unknown profile',
+    when: 'No profile has this name.',
+    whatToDo: 'Choose one of GET /v1/profiles; `fix` names the nearest.',
+  },
+  profile_refused: {
+    status: 422,
+    title: 'Profiles do not go together',
+    when: 'A parameter is unknown or not allowed, or profiles exclude each other or the GPU.',
+    whatToDo: 'Do what `fix` says; nothing was made.',
+  },
+  user_data_too_large: {
+    status: 422,
+    title: 'User data too large',
+    when: 'What the machine is to be given exceeds the limit of Nova, even compressed.',
+    whatToDo: 'Make your own user data smaller: let it fetch what is large.',
+  },
   malformed_header: {
     status: 400,
     title: 'Malformed header',

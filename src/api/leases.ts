@@ -17,6 +17,7 @@ import {
   timeText,
   waitText,
 } from './fields.ts';
+import { profileRefs } from './machine-profiles.ts';
 
 const LEASE_STATES = [
   'reserved',
@@ -51,6 +52,14 @@ const PROGRESS = [
   'checking',
 ] as const satisfies readonly StartProgress[];
 
+const ADDRESSES = ['floating', 'fixed'] as const;
+
+/** What is larger could not reach a machine, even compressed well. */
+const USER_DATA_CHARS_MAX = 200_000;
+
+/** Each is a rule of a security group, of which projects have few. */
+const SSH_FROM_MAX = 8;
+
 /** More leases of one window than a classroom needs are asked for in several requests. */
 const COUNT_MAX = 64;
 
@@ -83,6 +92,12 @@ export const leaseJson = z
       .string()
       .nullable()
       .meta({ description: 'Starting: why one cannot get in yet, as the last look showed.' }),
+    profiles: z
+      .array(z.object({ name: z.string(), params: z.record(z.string(), z.string()) }))
+      .meta({ description: 'What it was to be set up with.' }),
+    notes: z
+      .array(z.string())
+      .meta({ description: 'Active: what its set-up wants to be known, such as the result of a test.' }),
     connection: z
       .object({ host: z.string(), port: z.int(), user: z.string(), ssh: z.string() })
       .nullable()
@@ -151,6 +166,27 @@ export const createLeaseBody = z
       .meta({ description: 'As usage reports tell it: somebody works on it, or a pipeline does.' }),
     image: idText.nullish().meta({ description: 'Image name or id; default: that of the provider.' }),
     ssh_public_key: publicKeyText.nullish(),
+    profiles: profileRefs
+      .nullish()
+      .meta({ description: 'What the machine is set up with, in this order; see GET /v1/profiles.' }),
+    user_data: z
+      .string()
+      .min(1)
+      .max(USER_DATA_CHARS_MAX)
+      .nullish()
+      .meta({ description: 'User data of your own for cloud-init; runs before the profiles.' }),
+    network: idText
+      .nullish()
+      .meta({ description: 'Network by id or name; default: as the cloud is configured.' }),
+    address: z
+      .enum(ADDRESSES)
+      .nullish()
+      .meta({ description: 'How it is reached; default: as the cloud is configured.' }),
+    ssh_from: z
+      .array(lineOfText(64))
+      .max(SSH_FROM_MAX)
+      .nullish()
+      .meta({ description: 'Networks from which SSH is let in, or `auto`: your own address.' }),
     wait: waitText.nullish(),
     override_limits: overrideLimits,
     count: z.int().min(1).max(COUNT_MAX).default(1).meta({ description: 'So many leases together.' }),

@@ -38,6 +38,7 @@ import {
 import { eventPage, listEventsQuery } from './events.ts';
 import { leaseRoutes } from './lease-routes.ts';
 import { byMachine, explainBody } from './leases.ts';
+import { oneProfile, profileList, renderBody, renderedProfiles } from './machine-profiles.ts';
 import { command, open, read, type Route } from './route.ts';
 import { oneUsage, usageQuery } from './usage.ts';
 import { explanationJson, queueJson } from './waiting.ts';
@@ -98,6 +99,36 @@ const capacityRoutes = {
     params: byId,
     response: oneHost,
     errors: ['not_found', 'host_unknown', 'invalid_state'],
+  },
+} as const satisfies Readonly<Record<string, Route>>;
+
+const profileRoutes = {
+  listProfiles: {
+    ...read,
+    path: '/v1/profiles',
+    tag: 'capacity',
+    summary: 'List what machines can be set up with',
+    response: profileList,
+    errors: [],
+  },
+  getProfile: {
+    ...read,
+    path: '/v1/profiles/{id}',
+    tag: 'capacity',
+    summary: 'Show a profile and its parameters',
+    params: byId,
+    response: oneProfile,
+    errors: ['profile_unknown'],
+  },
+  renderProfiles: {
+    ...read,
+    method: 'POST',
+    path: '/v1/profiles/render',
+    tag: 'capacity',
+    summary: 'Render profiles as cloud-init user data, without making anything',
+    body: renderBody,
+    response: renderedProfiles,
+    errors: ['profile_unknown', 'profile_refused'],
   },
 } as const satisfies Readonly<Record<string, Route>>;
 
@@ -396,6 +427,7 @@ const publicRoutes = {
 export const routes = {
   ...leaseRoutes,
   ...capacityRoutes,
+  ...profileRoutes,
   ...waitingRoutes,
   ...operationRoutes,
   ...usageRoutes,

@@ -86,6 +86,12 @@ export type ProgramEnd =
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'killed'; readonly signal: NodeJS.Signals };
 
+export interface ProgramOutput {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** Logs the caller in at a cloud of the own; handed in by the composition root. */
 export interface CloudLogins {
   /**
@@ -116,6 +122,10 @@ export interface CliIo {
    * there is no such program.
    */
   runProgram(name: string, args: readonly string[]): Promise<ProgramEnd | null>;
+  /** Runs a program of PATH without a terminal and gives what it wrote; null: there is no such program. */
+  captureProgram(name: string, args: readonly string[]): Promise<ProgramOutput | null>;
+  /** Lets nobody but its owner read a file, and nobody write it (0400). */
+  makeReadOnly(path: string): Promise<void>;
   /**
    * Calls back at each Ctrl-C (or SIGTERM, SIGHUP) instead of ending the process; returns what undoes that.
    */

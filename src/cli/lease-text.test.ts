@@ -27,6 +27,8 @@ const lease: LeaseJson = {
   wait_reasons: {},
   progress: null,
   obstacle: null,
+  profiles: [],
+  notes: [],
   connection: null,
   purpose: 'interactive',
   at_end: 'shelve',

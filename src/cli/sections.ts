@@ -5,6 +5,7 @@ import { eventList } from './commands/event.ts';
 import { explain } from './commands/explain.ts';
 import { findingList } from './commands/finding.ts';
 import { flavorList, flavorShow } from './commands/flavor.ts';
+import { profileList, profileShow } from './commands/image-profile.ts';
 import { hostDrain, hostUndrain } from './commands/host-drain.ts';
 import { hostList, hostShow } from './commands/host.ts';
 import { leaseDelete, leaseExtend, leaseShelve, leaseUnshelve } from './commands/lease-change.ts';
@@ -42,7 +43,7 @@ export const sections: readonly Section[] = [
   },
   {
     title: 'See what there is, and why you wait',
-    commands: [flavorList, flavorShow, queueList, explain, eventList, usageShow],
+    commands: [flavorList, flavorShow, profileList, profileShow, queueList, explain, eventList, usageShow],
   },
   {
     title: 'Operate',

@@ -49,6 +49,21 @@ export function texts(flags: string, help: string): OptionSpec<readonly string[]
   return { flags, help, read: (values) => values.flatMap(commaParts) };
 }
 
+/** `NAME` or `NAME:KEY=VALUE,KEY=VALUE`, any number of times, in this order. */
+export function profiles(flags: string, help: string): OptionSpec<readonly ProfileWanted[]> {
+  return { flags, help, read: (values) => values.map((value) => profileOf(value, longFlag(flags))) };
+}
+
+/** `KEY=VALUE`, any number of times; a value may have commas and more equals signs. */
+export function parameters(flags: string, help: string): OptionSpec<Readonly<Record<string, string>>> {
+  return { flags, help, read: (values) => paramsOf(values, longFlag(flags)) };
+}
+
+export interface ProfileWanted {
+  readonly name: string;
+  readonly params: Record<string, string>;
+}
+
 export function choice<const C extends string>(
   flags: string,
   choices: readonly C[],
@@ -176,3 +191,23 @@ function durationOf(value: string, _context: ReadContext, name: string): string 
   const what = parsed.error.replace(/: expected .*/, '');
   throw new UsageError(`${name}: ${what}`, `Write it like ${name} 30m, ${name} 8h or ${name} 2d.`);
 }
+
+/** A comma begins a new parameter only where KEY= follows: values of versions and lists may have commas. */
+function profileOf(value: string, flagName: string): ProfileWanted {
+  const [, name = '', rest] = /^([^:]+)(?::(.*))?$/.exec(value) ?? [];
+  if (name === '') throw new UsageError(`${flagName}: '${value}' names no profile`, PROFILE_FIX);
+  return { name, params: rest === undefined ? {} : paramsOf(rest.split(/,(?=[A-Za-z0-9_]+=)/), flagName) };
+}
+
+function paramsOf(parts: readonly string[], flagName: string): Record<string, string> {
+  const params: Record<string, string> = {};
+  for (const part of parts) {
+    const [, key = '', value = ''] = /^([A-Za-z0-9_]+)=(.*)$/.exec(part) ?? [];
+    if (key === '') throw new UsageError(`${flagName}: '${part}' is not KEY=VALUE`, PROFILE_FIX);
+    if (Object.hasOwn(params, key)) throw new UsageError(`${flagName}: '${key}' is given twice`, PROFILE_FIX);
+    params[key] = value;
+  }
+  return params;
+}
+
+const PROFILE_FIX = 'Write it like nvidia-driver:version=550,kernel=open.';

@@ -76,6 +76,9 @@ function otherMethods(transport: Transport) {
   return {
     listFlavors: () => call(transport, routes.listFlavors),
     getFlavor: (id: string) => call(transport, routes.getFlavor, byId(id)),
+    listProfiles: () => call(transport, routes.listProfiles),
+    getProfile: (name: string) => call(transport, routes.getProfile, byId(name)),
+    renderProfiles: (body: BodyOf<'renderProfiles'>) => call(transport, routes.renderProfiles, { body }),
     listHosts: () => call(transport, routes.listHosts),
     getHost: (id: string) => call(transport, routes.getHost, byId(id)),
     drainHost: (id: string, body: BodyOf<'drainHost'>) =>

@@ -140,6 +140,7 @@ const RIGHTS: { readonly [T in CommandType]: Row<T> } = {
   'lease.refs': ofBerth({ type: 'lease.refs', leaseId, refs: {} }),
   'lease.progress': ofBerth({ type: 'lease.progress', leaseId, progress: 'network', obstacle: null }),
   'lease.calledHome': ofBerth({ type: 'lease.calledHome', leaseId }),
+  'lease.setupTold': ofBerth({ type: 'lease.setupTold', leaseId, word: 'done' }),
   'lease.ready': ofBerth({ type: 'lease.ready', leaseId, connection }),
   'lease.startFailed': ofBerth({ type: 'lease.startFailed', leaseId, failure }),
   'lease.shelved': ofBerth({ type: 'lease.shelved', leaseId }),

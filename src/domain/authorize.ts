@@ -81,6 +81,7 @@ export function authorize(world: World, actor: Actor, command: Command): Refusal
     case 'lease.refs':
     case 'lease.progress':
     case 'lease.calledHome':
+    case 'lease.setupTold':
     case 'lease.ready':
     case 'lease.startFailed':
     case 'lease.shelved':

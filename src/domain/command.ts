@@ -14,6 +14,7 @@ import type { Flavor } from './model/flavor.ts';
 import type { Host } from './model/host.ts';
 import type { AtEnd, Connection, Intent, ProviderRefs, Purpose, StartProgress } from './model/lease.ts';
 import type { ProjectLimits } from './model/limits.ts';
+import type { Setup } from './model/setup.ts';
 import type { Token } from './model/token.ts';
 
 /**
@@ -46,6 +47,7 @@ export type UserCommand =
       readonly purpose: Purpose;
       readonly image: string | null;
       readonly sshPublicKey: string | null;
+      readonly setup?: Setup;
       /** Give up waiting at this time; null: wait without end. 0 or a past time: now or never. */
       readonly waitUntilMs: number | null;
       /** Claim this future window instead of queueing. */
@@ -153,7 +155,15 @@ export type SystemCommand =
     }
   /** The machine of a start says that it is up. A repetition changes nothing. */
   | { readonly type: 'lease.calledHome'; readonly leaseId: LeaseId }
-  | { readonly type: 'lease.ready'; readonly leaseId: LeaseId; readonly connection: Connection }
+  /** A machine tells one word of its set-up; `src/profiles` knows what it means. A repetition changes nothing. */
+  | { readonly type: 'lease.setupTold'; readonly leaseId: LeaseId; readonly word: string }
+  /** `notes`: what its set-up wants the borrower to know. */
+  | {
+      readonly type: 'lease.ready';
+      readonly leaseId: LeaseId;
+      readonly connection: Connection;
+      readonly notes?: readonly string[];
+    }
   /** The start cannot succeed as it is; the remains are taken away, then it is queued again or ends. */
   | { readonly type: 'lease.startFailed'; readonly leaseId: LeaseId; readonly failure: StepFailure }
   /** The server is offloaded: nothing is held any more, the disk is kept. */

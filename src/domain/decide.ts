@@ -36,6 +36,7 @@ import {
   leaseProgress,
   leaseReachability,
   leaseReady,
+  leaseSetupTold,
   leaseRefs,
   leaseShelved,
   leaseStartFailed,
@@ -118,6 +119,8 @@ function handle(draft: Draft, command: Command): Handled {
       return leaseProgress(draft, command);
     case 'lease.calledHome':
       return leaseCalledHome(draft, command.leaseId);
+    case 'lease.setupTold':
+      return leaseSetupTold(draft, command);
     case 'lease.ready':
       return leaseReady(draft, command);
     case 'lease.startFailed':

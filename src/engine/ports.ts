@@ -9,6 +9,7 @@ import type { DeviceClass } from '../domain/model/host.ts';
 import type { FloatingIpSeen, PortSeen, ServerSeen, Sighting, Step } from '../domain/provision/sighting.ts';
 import type { Change, EntityKind, Snapshot } from '../domain/model/entities.ts';
 import type { Connection, Lease, ProviderRefs, Purpose } from '../domain/model/lease.ts';
+import type { Setup } from '../domain/model/setup.ts';
 import type { ObservedHost } from '../domain/command.ts';
 import type { CloudAccount } from './cloud-account.ts';
 
@@ -191,6 +192,8 @@ export interface Borrower {
   readonly cloud: CloudCaller | null;
   /** The image that the lease names; null: none. */
   readonly image: string | null;
+  /** Left out: nothing. */
+  readonly setup?: Setup;
 }
 
 /** Why the cloud would refuse what is asked; both are sentences. */
@@ -198,11 +201,15 @@ export interface Objection {
   readonly message: string;
   readonly fix: string;
   /** The field of the request that it is about; null: the borrower. */
-  readonly field: 'image' | null;
+  readonly field: 'image' | 'profiles' | 'network' | 'address' | null;
 }
 
 /** Whether a machine is usable by its borrower. */
-export type Readiness = { readonly ready: true } | { readonly ready: false; readonly why: string };
+export type Readiness =
+  /** `notes`: what the borrower should know, a line each. */
+  | { readonly ready: true; readonly notes?: readonly string[] }
+  /** `failed`: it never will be, by its own account, so that waiting on is in vain. */
+  | { readonly ready: false; readonly why: string; readonly failed?: boolean };
 
 /** What a provider needs to know of a lease to do a step. */
 export interface Subject {

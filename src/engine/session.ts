@@ -10,6 +10,7 @@ import { refuse, type Refusal } from '../domain/decision.ts';
 import { flavorsMeant } from '../domain/model/flavor.ts';
 import type { Role } from '../domain/model/token.ts';
 import type { Lease } from '../domain/model/lease.ts';
+import { NO_SETUP } from '../domain/model/setup.ts';
 import { explain, type Verdict } from '../domain/scheduler/explain.ts';
 import type { HostRow } from '../domain/scheduler/host-row.ts';
 import { queueOrder } from '../domain/scheduler/order.ts';
@@ -101,7 +102,8 @@ export class EngineSession implements Session {
     const { ownerId: userId, projectId, image } = command;
     const isTheirs = cloud?.providerId === providerId && cloud.projectId === projectId;
     try {
-      const borrower = { userId, projectId, image, cloud: isTheirs ? cloud : null };
+      const { setup = NO_SETUP } = command;
+      const borrower = { userId, projectId, image, setup, cloud: isTheirs ? cloud : null };
       const objection = await this.#outside.admit(providerId, borrower);
       if (objection === null) return null;
       return refuse('cloud_refused', objection.message, objection.fix, objection.field).refusal;

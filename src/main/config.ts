@@ -14,6 +14,7 @@ import { declaredConfigSchema } from '../declared/config.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../domain/settings.ts';
 import { LOG_LEVELS } from '../server/log/catalogue.ts';
 import { patternFault } from '../openstack/readiness/console-match.ts';
+import { ownProfileSchema } from '../profiles/own.ts';
 import { parseAddress, withoutPassword } from '../store/postgres/url.ts';
 
 /** Where a check tells what is wrong; `path` counts from the checked value. */
@@ -162,7 +163,9 @@ const cloudSchema = z.strictObject({
     .min(1)
     .nullable()
     .default(null)
-    .describe('tenant network of the servers, by id or name; null: the only one of their project'),
+    .describe(
+      'tenant network of the servers, by id or name, in which {user} and {project} stand for names of the borrower; null: the only one of their project',
+    ),
   external_network: z
     .string()
     .min(1)
@@ -196,6 +199,10 @@ const cloudSchema = z.strictObject({
     .default([])
     .describe('GPU hosts, where the account may not see them (it is no admin)'),
 });
+
+export const ownProfilesSchema = z.array(ownProfileSchema).max(256);
+
+const profilesSchema = z.union([ownProfilesSchema, z.string().min(1)]);
 
 /** What the providers are called that are no cloud of the list: see `declared` and `simulated`. */
 const RESERVED_NAMES: ReadonlySet<string> = new Set(['declared', 'sim']);
@@ -329,6 +336,9 @@ export const configSchema = z
       .superRefine(refuseEqualNames)
       .default([])
       .describe('OpenStack clouds'),
+    profiles: profilesSchema
+      .default([])
+      .describe('set-ups of your own for machines: here, or a file with such a list'),
     simulated: simulatedSchema.nullable().default(null).describe('a simulated cloud in this process'),
   })
   .superRefine(requirePublicUrl)

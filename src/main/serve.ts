@@ -12,6 +12,7 @@ import { Engine } from '../engine/engine.ts';
 import type { EngineError } from '../engine/engine-types.ts';
 import { Service } from '../engine/service.ts';
 import type { ProviderStatus } from '../engine/views.ts';
+import { createCatalogue } from '../profiles/catalogue.ts';
 import type { Logger } from '../server/log/catalogue.ts';
 import { createLogger } from '../server/log/json-lines.ts';
 import type { UserActor } from '../server/options.ts';
@@ -20,6 +21,7 @@ import type { TlsMaterial } from '../server/tls.ts';
 import { bootstrapToken, pausePoints, randomIds, syncMode, syncProjects } from './bootstrap.ts';
 import { settingsOf, type Config } from './config.ts';
 import { DEMO_POLL_MS } from './demo.ts';
+import { ownProfiles } from './profiles.ts';
 import { openProviders } from './providers.ts';
 import { listenAddresses, listenOn } from './listen.ts';
 import { createPhoneHome } from './phone-home.ts';
@@ -129,6 +131,7 @@ async function open({ config, options, logger, tls }: Parts, closers: Closer[]):
   const { store } = opened;
   closers.push(() => store.close());
   for (const reason of opened.warnings) logger.log('store_doubtful', { place: opened.place, reason });
+  const profiles = createCatalogue(await ownProfiles(config.profiles, options.configPath));
   const phoneHome = createPhoneHome(await secretKey(config.data), config.public_url);
   const stopped = Promise.withResolvers<EngineError>();
   const onError = (error: Error): void => logger.log('engine_failed', { err: error });
@@ -146,6 +149,7 @@ async function open({ config, options, logger, tls }: Parts, closers: Closer[]):
     deploymentId: () => engine.world.control.deploymentId,
     tokenCacheMs: config.token_cache,
     phoneHomeUrl: phoneHome.url,
+    profiles,
   });
   closers.push(() => providers.close());
   await syncProjects(engine, config.projects);
@@ -166,6 +170,7 @@ async function open({ config, options, logger, tls }: Parts, closers: Closer[]):
     version: VERSION,
     openAs: options.demo ? DEMO_ACTOR : null,
     clouds: providers.clouds,
+    profiles,
     shareTokens: config.share_tokens,
     ...(config.admin_clouds !== null && { adminClouds: config.admin_clouds }),
     isMachineOf: (leaseId, secret) =>

@@ -5,6 +5,7 @@ import type { Cloud } from '../engine/clouds.ts';
 import type { EnginePort } from '../engine/views.ts';
 import type { ConnectionLimits } from './connections.ts';
 import type { Logger } from './log/catalogue.ts';
+import type { Catalogue } from '../profiles/catalogue.ts';
 import type { TlsMaterial } from './tls.ts';
 
 export type UserActor = Extract<Actor, { readonly kind: 'user' }>;
@@ -21,6 +22,8 @@ export interface ServerOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly ids: Ids;
+  /** What machines can be set up with. */
+  readonly profiles: Catalogue;
   /** Of the program, for `/v1/status` and the description. */
   readonly version: string;
   /** Demo on loopback: who everybody without a token is. null: a token is needed. */

@@ -27,6 +27,7 @@ import { operationRoutes } from './resources/operation.ts';
 import { phoneHomeRoutes } from './resources/phone-home.ts';
 import { serviceRoutes } from './resources/service.ts';
 import { usageRoutes } from './resources/usage.ts';
+import { profileRoutes } from './resources/profiles.ts';
 import { waitingRoutes } from './resources/waiting.ts';
 
 export interface BerthServer extends Omit<Listeners, 'close'> {
@@ -144,6 +145,7 @@ function registerOperations(
   };
   leaseRoutes(noting, options);
   capacityRoutes(noting);
+  profileRoutes(noting, options);
   waitingRoutes(noting, options);
   usageRoutes(noting);
   eventRoutes(noting, streams, gate);

@@ -17,6 +17,7 @@ export function validBody(operationId: string, flavor: string, host: string): ob
       duration: '1h',
     },
     drainHost: { reason: 'test' },
+    renderProfiles: { profiles: [{ name: 'cuda' }] },
     explain: { flavor, duration: '1h' },
     freeze: { reason: 'test' },
     putProject: {},

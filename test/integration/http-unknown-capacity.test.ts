@@ -9,6 +9,7 @@ import type { ProviderStatus } from '../../src/engine/views.ts';
 import { createServer, type BerthServer } from '../../src/server/server.ts';
 import { startRig, type Rig } from '../support/engine-rig.ts';
 import { flavor, slotHost } from '../support/worlds.ts';
+import { createCatalogue } from '../../src/profiles/catalogue.ts';
 
 const MEMBER: CloudAccount = {
   userId: 'u',
@@ -56,6 +57,7 @@ beforeEach(async () => {
     metricsNeedToken: false,
     rateLimit: null,
     isMachineOf: () => false,
+    profiles: createCatalogue([]),
     trustedProxies: [],
     tls: null,
   });

@@ -52,6 +52,9 @@ const EXPECTED: Readonly<Record<OperationId, Row>> = {
   adoptLease: admins(201),
   explainLease: row('200 200 200 200 200', `${HIDDEN} 200`),
   listFlavors: EVERYBODY,
+  listProfiles: EVERYBODY,
+  getProfile: EVERYBODY,
+  renderProfiles: EVERYBODY,
   getFlavor: EVERYBODY,
   listHosts: EVERYBODY,
   getHost: EVERYBODY,
@@ -108,6 +111,9 @@ const OF_ONE_CLOUD: Readonly<Record<OperationId, string>> = {
   undrainHost: '200 403',
   getQueue: '200 200',
   explain: '404 404',
+  listProfiles: '200 200',
+  getProfile: '200 200',
+  renderProfiles: '200 200',
   listEvents: '200 200',
   getStatus: '200 200',
   getFreeze: '200 200',
@@ -199,6 +205,7 @@ async function thingOf(route: Route, where: Where): Promise<string> {
   if (route.path.startsWith('/v1/projects/')) return where;
   if (route.path.startsWith('/v1/clouds/')) return 'sim';
   if (route.path.startsWith('/gpus/')) return reportedId;
+  if (route.path.startsWith('/v1/profiles/')) return 'cuda';
   if (!route.path.startsWith('/v1/leases/')) return flavorId;
   let id = leases.get(where);
   if (id === undefined || !server.engine.world.leases.has(asId<'lease'>(id))) {
@@ -291,5 +298,5 @@ test.each(withForeign)('%s: what is foreign is answered as what does not exist',
 test('no cell was left out', () => {
   const size = `${CALLERS.length} callers × ${WHERE.length} projects, ${CLOUD_ADMINS.length} admins of one cloud`;
   console.log(`matrix: ${entries.length} routes × (${size}) = ${cells} cells`);
-  expect(cells).toBe(656);
+  expect(cells).toBe(704);
 });

@@ -26,6 +26,7 @@ import { openCore } from '../../src/store/sqlite/core.ts';
 import { createDirectStore } from '../../src/store/sqlite/direct.ts';
 import { quietLogger } from './logger.ts';
 import { simProvider } from './sim-provider.ts';
+import { createCatalogue } from '../../src/profiles/catalogue.ts';
 
 /** Everything at once, so that tests wait for conditions and not for clouds. */
 const INSTANT: SimTimings = {
@@ -101,6 +102,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     metricsNeedToken: false,
     rateLimit: null,
     isMachineOf: () => false,
+    profiles: createCatalogue([]),
     trustedProxies: [],
     tls: null,
     ...options.server,

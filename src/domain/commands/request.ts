@@ -35,6 +35,7 @@ export function newLease(
       sshPublicKey: command.sshPublicKey,
       purpose: command.purpose,
       exempt: command.exempt,
+      ...(command.setup !== undefined && { setup: command.setup }),
     },
     reservationId: command.window?.reservationId ?? null,
     refs: NO_REFS,

@@ -86,7 +86,7 @@ function leaseDue(draft: Draft, lease: Lease): boolean {
       // It was due for something else, and something handled before it in this tick has let it start.
       if (state.deadlineMs > nowMs) return false;
       if (world.control.freeze !== null || world.control.mode.kind === 'observe') return false;
-      const waited = formatDuration(world.settings.startTimeoutMs);
+      const waited = formatDuration(state.deadlineMs - state.sinceMs);
       startFailed(draft, lease, {
         code: 'start_timed_out',
         message: `it was not ready after ${waited}${state.obstacle === null ? '' : `: ${state.obstacle}`}`,

@@ -135,6 +135,7 @@ export const EVENTS: { readonly [T in LeaseEventType]: Extract<LeaseEvent, { rea
   waitedOut: { type: 'waitedOut' },
   progress: { type: 'progress', progress: 'building', obstacle: null },
   calledHome: { type: 'calledHome' },
+  setupTold: { type: 'setupTold', word: '1/2 cuda: installing CUDA 12.4' },
   ready: {
     type: 'ready',
     connection: { host: '192.0.2.8', port: 22, user: 'ubuntu' },

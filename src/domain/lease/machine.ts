@@ -18,6 +18,7 @@ import {
   type StartProgress,
   type StartPromise,
 } from '../model/lease.ts';
+import { SETUP_WORDS_MAX } from '../model/setup.ts';
 import { totalDevices } from '../scheduler/free.ts';
 
 export type LeaseEvent =
@@ -31,7 +32,14 @@ export type LeaseEvent =
   | { readonly type: 'progress'; readonly progress: StartProgress; readonly obstacle: string | null }
   /** The machine says by itself that it is up. */
   | { readonly type: 'calledHome' }
-  | { readonly type: 'ready'; readonly connection: Connection; readonly endEstimateMs: number }
+  /** The machine tells of its set-up. */
+  | { readonly type: 'setupTold'; readonly word: string }
+  | {
+      readonly type: 'ready';
+      readonly connection: Connection;
+      readonly endEstimateMs: number;
+      readonly notes?: readonly string[];
+    }
   /** This try is over: take away what it left, then queue again. */
   | { readonly type: 'retryElsewhere' }
   /** No try will succeed. */
@@ -181,6 +189,12 @@ function fromStarting(state: StateOf<'starting'>, event: LeaseEvent, nowMs: numb
       return { ...state, progress: event.progress, obstacle: event.obstacle };
     case 'calledHome':
       return state.calledHome ? null : { ...state, calledHome: true };
+    case 'setupTold': {
+      const words = state.setupWords ?? [];
+      // A call whose answer was lost is repeated.
+      if (words.at(-1) === event.word) return null;
+      return { ...state, setupWords: [...words, event.word].slice(-SETUP_WORDS_MAX) };
+    }
     case 'ready':
       // The lease's time is counted from here; `enter` knows how long it is.
       return {
@@ -190,6 +204,7 @@ function fromStarting(state: StateOf<'starting'>, event: LeaseEvent, nowMs: numb
         expiresAtMs: nowMs,
         connection: event.connection,
         warnedMs: null,
+        ...(event.notes !== undefined && event.notes.length > 0 && { notes: event.notes }),
       };
     case 'retryElsewhere':
       // A machine that was to come back from the shelf is never deleted for a failed try: its disk is on it.

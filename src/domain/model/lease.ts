@@ -9,6 +9,7 @@ import type {
 } from '../../base/ids.ts';
 import type { Claim } from './claim.ts';
 import type { DeviceCounts, Resources } from './host.ts';
+import type { Setup } from './setup.ts';
 
 /** What it is for, as usage reports tell it: somebody works on it, or a pipeline does. */
 export type Purpose = 'interactive' | 'ci';
@@ -44,6 +45,8 @@ export interface LeaseRequest {
   readonly purpose: Purpose;
   /** Why an administrator lets it pass the limits of its project; null: they hold. */
   readonly exempt: string | null;
+  /** Left out: nothing beside building it. */
+  readonly setup?: Setup;
 }
 
 /** What exists outside for this lease; carried through all states so that nothing made is ever forgotten. */
@@ -135,6 +138,8 @@ export type LeaseState =
       readonly obstacle: string | null;
       /** The machine has told by itself that it is up. */
       readonly calledHome: boolean;
+      /** What it has told of its set-up by calls, oldest first; at most SETUP_WORDS_MAX. Left out: nothing. */
+      readonly setupWords?: readonly string[];
     }
   | {
       readonly kind: 'active';
@@ -144,6 +149,8 @@ export type LeaseState =
       readonly connection: Connection;
       /** The last warning that went out, as ms before the end; null: none yet. */
       readonly warnedMs: number | null;
+      /** What its set-up wants the borrower to know, a line each. Left out: nothing. */
+      readonly notes?: readonly string[];
     }
   /** On its way to the shelf; the devices are still claimed. `since` of the order, whoever gave it. */
   | {

@@ -7,7 +7,9 @@ import { assert, assertDefined } from '../../base/assert.ts';
 import type { LeaseId } from '../../base/ids.ts';
 import type { Draft } from '../draft.ts';
 import type { Lease, StartPromise } from '../model/lease.ts';
+import { NO_SETUP, setupAllowanceMs } from '../model/setup.ts';
 import { holdingData } from '../model/usage.ts';
+import type { Settings } from '../settings.ts';
 import type { HostRow } from './host-row.ts';
 import { excessText } from './limit-text.ts';
 import { startExcess, type Excess } from './limits.ts';
@@ -170,7 +172,7 @@ export function grant(draft: Draft, lease: Lease, row: HostRow): void {
   const waitedMs = lease.state.kind === 'queued' ? nowMs - lease.state.sinceMs : 0;
   draft.lease(
     lease.id,
-    { type: 'grant', claim, deadlineMs: nowMs + world.settings.startTimeoutMs },
+    { type: 'grant', claim, deadlineMs: nowMs + startTimeoutMs(lease, world.settings) },
     'lease.granted',
     null,
     { host: row.host.name, waited_ms: waitedMs, ...holdingData(lease) },
@@ -255,4 +257,10 @@ function demandsWithRoom(world: World): ReadonlySet<string> {
     if (lease !== undefined && mayFit(world, lease.request.demand)) able.add(demandKey);
   }
   return able;
+}
+
+/** A machine that is to be set up may take longer; one that comes back from the shelf is set up already. */
+function startTimeoutMs({ request, state }: Lease, settings: Settings): number {
+  const isNew = state.kind !== 'queued' || !state.comeback;
+  return settings.startTimeoutMs + (isNew ? setupAllowanceMs(request.setup ?? NO_SETUP) : 0);
 }

@@ -34,6 +34,8 @@ export function leaseToJson(view: LeaseView, nowMs: number): LeaseJson {
     wait_reasons: view.waitReasons,
     progress: state.kind === 'starting' ? state.progress : null,
     obstacle: state.kind === 'starting' ? state.obstacle : null,
+    profiles: (request.setup?.profiles ?? []).map(({ name, params }) => ({ name, params: { ...params } })),
+    notes: state.kind === 'active' ? [...(state.notes ?? [])] : [],
     connection: state.kind === 'active' ? connectionToJson(state.connection) : null,
     at_end: request.atEnd,
     purpose: request.purpose,

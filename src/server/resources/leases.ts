@@ -6,6 +6,7 @@ import { asId, type FlavorId, type HostId, type Ids, type LeaseId } from '../../
 import { SECOND_MS } from '../../base/units.ts';
 import type { UserCommand, Wanted } from '../../domain/command.ts';
 import type { Lease } from '../../domain/model/lease.ts';
+import type { Setup } from '../../domain/model/setup.ts';
 import type { LeaseView, Session } from '../../engine/views.ts';
 import type { Call, Register } from '../dispatch.ts';
 import type { ServerOptions } from '../options.ts';
@@ -13,6 +14,7 @@ import { adoptableToJson } from '../present/adoptable.ts';
 import { leaseToJson } from '../present/lease.ts';
 import { found, Problem } from '../problem.ts';
 import { pageOfLeases } from './lease-pages.ts';
+import { setupOf } from './lease-setup.ts';
 import { projectIdOf } from './projects.ts';
 
 type CreateBody = z.output<typeof createLeaseBody>;
@@ -29,7 +31,7 @@ export function leaseRoutes(register: Register, options: ServerOptions): void {
 
   register('createLease', routes.createLease, async (call) => {
     requireReady(options);
-    const reply = await call.submit(createCommand(call, ids));
+    const reply = await call.submit(createCommand(call, ids, setupOf(call, options)));
     assert(reply.kind === 'leases', 'a created lease is answered with its id');
     const leases = await Promise.all(reply.leaseIds.map((id) => shown(call.session, id, engine.nowMs())));
     const [only] = leases;
@@ -116,7 +118,7 @@ export function wantedOf(body: Pick<CreateBody, 'flavor' | 'requirements'>): Wan
   };
 }
 
-function createCommand(call: Call<typeof routes.createLease>, ids: Ids): CreateCommand {
+function createCommand(call: Call<typeof routes.createLease>, ids: Ids, setup: Setup | null): CreateCommand {
   const { body, caller, nowMs } = call;
   const from = body.from ?? null;
   const leaseIds = Array.from({ length: body.count }, (): LeaseId => asId<'lease'>(ids.next()));
@@ -134,6 +136,7 @@ function createCommand(call: Call<typeof routes.createLease>, ids: Ids): CreateC
     exempt: body.override_limits ?? null,
     image: body.image ?? null,
     sshPublicKey: body.ssh_public_key ?? null,
+    ...(setup !== null && { setup }),
     waitUntilMs: waitUntilMs(body.wait, nowMs),
     window: from === null ? null : { fromMs: from, reservationId: asId<'reservation'>(ids.next()) },
   };

@@ -61,6 +61,6 @@ const staticFromAssets: Plugin = {
   load(id) {
     if (id !== STATIC_MODULE) return null;
     const file = path.join(root, 'scripts/package/executable/static-files.ts');
-    return `export { staticFiles as default } from ${JSON.stringify(file)};`;
+    return `export { staticFiles as "default" } from ${JSON.stringify(file)};`;
   },
 };

@@ -83,7 +83,7 @@ test.runIf(has('fish')).each(cases)('fish completes %j', async (...one) => {
   );
 });
 
-// What zsh itself does with an answer needs its line editor, and a terminal; what it is given is looked at here.
+// What zsh does with an answer needs a terminal; what it is given is looked at here.
 test.runIf(has('zsh')).each([
   [['l'], 'lease'],
   [['lease', ''], 'list'],

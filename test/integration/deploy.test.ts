@@ -131,7 +131,8 @@ describe('manual pages', () => {
 
   test.runIf(fs.existsSync('/usr/bin/mandoc'))('mandoc has nothing to say about them', () => {
     for (const text of pages.values()) {
-      // What it finds is on stdout; on stderr, that this machine's list of other pages is old; ours are not in it.
+      // What it finds is on stdout; on stderr, that this machine's list of other pages is old; ours are
+      // not in it.
       const { stdout, error } = spawnSync('mandoc', ['-Tlint'], { input: text, encoding: 'utf8' });
       const findings = stdout.split('\n').filter((line) => line !== '' && !line.includes('manual not found'));
       expect({ findings, error }).toEqual({ findings: [], error: undefined });

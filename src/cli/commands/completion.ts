@@ -20,7 +20,7 @@ export function completionOf(sections: () => readonly Section[]): Command {
     description:
       'The Debian package has it already. It knows the words of the command line, not your leases.',
     examples: [
-      'source <(berth completion bash)',
+      'berth completion bash > ~/.local/share/bash-completion/completions/berth',
       'berth completion zsh > "${fpath[1]}/_berth"',
       'berth completion fish > ~/.config/fish/completions/berth.fish',
     ],

@@ -1,7 +1,7 @@
 /**
- * `npm run bench [-- NAME… --peer PEER --hosts N --quick --json --strict]`: what Berth costs, each figure next
- * to the bare thing that it stands on, taken by turns in one run; and with `--peer` next to what would be used
- * instead. Figures that miss their budget are marked; only `--strict` makes them a failure.
+ * `npm run bench [-- NAME… --peer PEER --hosts N --quick --json --strict]`: what Berth costs, each figure
+ * next to the bare thing that it stands on, taken by turns in one run; and with `--peer` next to what would
+ * be used instead. Figures that miss their budget are marked; only `--strict` makes them a failure.
  */
 import { parseArgs } from 'node:util';
 import { passes, type Bench, type Report } from './bench.ts';

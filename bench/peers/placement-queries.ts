@@ -54,8 +54,8 @@ export async function compareQueries(site: Site): Promise<Report> {
 }
 
 /**
- * One pass of openstack-exporter's collector (exporters/placement.go) without its look at allocations, ms; with
- * connections of its own.
+ * One pass of openstack-exporter's collector (exporters/placement.go) without its look at allocations, ms;
+ * with connections of its own.
  */
 async function timeExporter({ placement, hosts }: Site): Promise<number> {
   const api = new PlacementApi(placement.url, EXPORTER_CONNECTIONS);

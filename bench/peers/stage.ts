@@ -201,8 +201,8 @@ function listenOnce(port: number): Promise<number> {
 }
 
 /**
- * Processor time that a process, and those of the group that it leads, have taken so far, ms: user and system,
- * from Linux's /proc, in steps of 10 ms.
+ * Processor time that a process, and those of the group that it leads, have taken so far, ms: user and
+ * system, from Linux's /proc, in steps of 10 ms.
  */
 export function processorMs(pid: number): number {
   let ticks = 0;

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { asId, type ProviderId } from '../base/ids.ts';
 import { SECOND_MS } from '../base/units.ts';
 import { addressOf, limitKeyOf } from './address.ts';
-import { createCloudCallers, type Admission, type Question } from './callers.ts';
+import { createCloudCallers, type Admission, type CloudCallers, type Question } from './callers.ts';
 import { cloudsMeant, knownClouds } from './cloud-choice.ts';
 import { isLoopback } from './listener.ts';
 import type { ServerOptions, UserActor } from './options.ts';
@@ -45,7 +45,7 @@ export interface Gate {
 
 /** Authenticates callers; what they may do is the engine's matter. */
 export function createGate(options: ServerOptions): Gate {
-  const { engine, openAs, clock, clouds } = options;
+  const { engine, openAs, clouds } = options;
   const limits = createLimits(options);
   const cloudCallers = createCloudCallers({ ...options, adminClouds: adminCloudsOf(options) });
   const choice = { clouds, shareTokens: options.shareTokens ?? false };
@@ -104,22 +104,31 @@ export function createGate(options: ServerOptions): Gate {
     async stillValid(secret, before) {
       if (secret === null) return openAs !== null;
       if (before.cloud === null) return isValid(engine.authenticate(secret));
-      const { providerId } = before.cloud;
-      const question = { token: secret, clouds: clouds.filter(({ id }) => id === providerId) };
-      try {
-        const now = cloudCallers.remembered(question) ?? (await cloudCallers.ask(question));
-        return now !== null && now.actor.role === before.actor.role;
-      } catch (error) {
-        if (!(error instanceof Problem)) throw error;
-        // The cloud is silent: what it said last holds until the token would have ended anyway.
-        const endsAtMs = before.expiresAtMs ?? 0;
-        return error.code === 'cloud_unavailable' && endsAtMs > clock.wallMs();
-      }
+      return isStillKnown(options, cloudCallers, secret, before);
     },
     checkOrigin(request) {
       if (openAs !== null) checkLocal(request);
     },
   };
+}
+
+/** What the cloud that vouched for a token says of it now. */
+async function isStillKnown(
+  { clouds, clock }: ServerOptions,
+  cloudCallers: CloudCallers,
+  token: string,
+  before: Admission,
+): Promise<boolean> {
+  const question = { token, clouds: clouds.filter(({ id }) => id === before.cloud?.providerId) };
+  try {
+    const now = cloudCallers.remembered(question) ?? (await cloudCallers.ask(question));
+    return now !== null && now.actor.role === before.actor.role;
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    // The cloud is silent: what it said last holds until the token would have ended anyway.
+    const endsAtMs = before.expiresAtMs ?? 0;
+    return error.code === 'cloud_unavailable' && endsAtMs > clock.wallMs();
+  }
 }
 
 /** How often one may ask. Each throws a Problem for who has to wait. */

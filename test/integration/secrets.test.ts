@@ -1,8 +1,8 @@
 /**
  * No secret comes out anywhere: a real server process, with a secret of every kind that it meets, through
  * success and failure, with a cloud that repeats in its errors all that it was sent. What can be read
- * afterwards is searched for each of them in every encoding. A new place (backups, another store) is a line in
- * `placesOf`.
+ * afterwards is searched for each of them in every encoding. A new place (backups, another store) is a line
+ * in `placesOf`.
  */
 import { spawn } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
@@ -264,7 +264,7 @@ test('no secret comes out anywhere', { timeout: 240_000 }, async () => {
 
   const made = await ask('POST /v1/tokens', admin, { name: 'ci', role: 'admin' });
   expect(made, JSON.stringify(made)).toMatchObject({ status: 201 });
-  keep('token of Berth', String((made.json as { secret?: string }).secret ?? ''));
+  keep('token of Berth', (made.json as { secret?: string }).secret ?? '');
   expect((await ask('POST /v1/clouds/lent/projects', admin, { project: 'demo' })).status).toBe(200);
   const demo = { 'x-auth-token': await login('demo') };
   const wanted = { flavor: 'gpu_tiny', duration: '1h' };

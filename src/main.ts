@@ -30,6 +30,18 @@ const server: ServerCommands = {
       throw systemFailure(error) ?? error;
     }
   },
+  async backup(options) {
+    const { backUp } = await import('./main/backup.ts');
+    return onDataFolder('No backup was made.', () => backUp(options, systemClock.wallMs(), process.stdout));
+  },
+  async checkBackup(path, passphrasePath) {
+    const { checkBackup } = await import('./main/backup.ts');
+    return onDataFolder('Use another backup.', () => checkBackup(path, passphrasePath));
+  },
+  async restore(options) {
+    const { restore } = await import('./main/backup.ts');
+    return onDataFolder('The data folder is as it was.', () => restore(options, systemClock.wallMs()));
+  },
   async doctor(options) {
     const { examineClouds } = await import('./main/doctor.ts');
     return examineClouds(options, { env: process.env, folder: process.cwd(), clock: systemClock });
@@ -61,6 +73,26 @@ process.exitCode = await runCli(process.argv.slice(2), processIo(process, VERSIO
 async function cloudLogins(): Promise<CloudLogins> {
   const { createCloudLogins } = await import('./main/cloud-login.ts');
   return createCloudLogins({ env: process.env, folder: process.cwd(), clock: systemClock });
+}
+
+/** What the classes of errors of a data folder are called. */
+const DATA_FAILURES: ReadonlySet<string> = new Set([
+  'ServeFailure',
+  'StoreLockedError',
+  'StoreError',
+  'SchemaError',
+  'BackupError',
+]);
+
+/** Tells what goes wrong with a data folder or a backup as a failure with what to do. */
+async function onDataFolder<T>(fix: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    if (DATA_FAILURES.has(error.name)) throw new CliFailure(error.message, fix, 1, { cause: error });
+    throw systemFailure(error) ?? error;
+  }
 }
 
 /**

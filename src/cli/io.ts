@@ -58,6 +58,59 @@ export interface DoctorEntry {
   readonly fix: string;
 }
 
+/** What `berth backup` was asked for; null: left to the configuration. */
+export interface BackupOptions {
+  /** `-`: standard output. */
+  readonly path: string;
+  readonly configPath: string | null;
+  readonly dataDir: string | null;
+  readonly storeUrl: string | null;
+  /** File with the passphrase that seals the backup; null: it is not sealed. */
+  readonly passphrasePath: string | null;
+  readonly keyOnly: boolean;
+}
+
+/** What a backup holds. */
+export interface BackupReport {
+  readonly path: string;
+  /** null: it went to standard output. */
+  readonly bytes: number | null;
+  readonly sealed: boolean;
+  readonly hasKey: boolean;
+  /** ISO 8601. */
+  readonly madeAt: string;
+  /** Version of the program that made it. */
+  readonly berth: string;
+  /** Of the store; all null: only the key is in it. */
+  readonly deploymentId: string | null;
+  readonly schema: string | null;
+  readonly revision: number | null;
+  readonly committedAt: string | null;
+}
+
+/** What `berth restore` was asked for; null: left to the configuration. */
+export interface RestoreOptions {
+  readonly path: string;
+  readonly configPath: string | null;
+  readonly dataDir: string | null;
+  readonly storeUrl: string | null;
+  readonly passphrasePath: string | null;
+  /** Moves aside what is there. */
+  readonly force: boolean;
+}
+
+export interface RestoreReport {
+  readonly dir: string;
+  /** Where the files went that were there before; null: there were none. */
+  readonly asideDir: string | null;
+  /** When the backup was made; ISO 8601. */
+  readonly madeAt: string;
+  /** Of the restored store; null: the backup has only the key. */
+  readonly deploymentId: string | null;
+  readonly revision: number | null;
+  readonly hasKey: boolean;
+}
+
 /**
  * What this program does beside being a client; handed in by the composition root. Each may reject with a
  * CliFailure that says what to do.
@@ -76,6 +129,12 @@ export interface ServerCommands {
   doctor(options: DoctorOptions): Promise<DoctorReport>;
   /** Every finding that there can be. */
   doctorCatalogue(): Promise<readonly DoctorEntry[]>;
+  /** Backs the data folder up, also while a server runs on it. */
+  backup(options: BackupOptions): Promise<BackupReport>;
+  /** Reads a backup whole, and changes nothing. */
+  checkBackup(path: string, passphrasePath: string | null): Promise<BackupReport>;
+  /** Makes a data folder of a backup, while no server runs on it. */
+  restore(options: RestoreOptions): Promise<RestoreReport>;
   /** The whole configuration as `serve` would use it, as YAML without secrets. */
   configPrint(path: string | null): Promise<string>;
 }

@@ -1,4 +1,5 @@
 import { adopt } from './commands/adopt.ts';
+import { backup, restore } from './commands/backup.ts';
 import { borrow } from './commands/borrow.ts';
 import { eventList } from './commands/event.ts';
 import { explain } from './commands/explain.ts';
@@ -62,5 +63,8 @@ export const sections: readonly Section[] = [
       tokenRevoke,
     ],
   },
-  { title: 'Run the service', commands: [serve, doctor, configCheck, configPrint, version] },
+  {
+    title: 'Run the service',
+    commands: [serve, doctor, backup, restore, configCheck, configPrint, version],
+  },
 ];

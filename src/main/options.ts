@@ -39,6 +39,13 @@ export async function resolveOptions(options: ServeOptions): Promise<Config> {
   return { ...config, clouds };
 }
 
+/** The data folder that `serve` would use. Throws ServeFailure. */
+export async function resolveDataDir(
+  options: Pick<ServeOptions, 'configPath' | 'dataDir'>,
+): Promise<string> {
+  return options.dataDir ?? (await fileConfig({ ...options, demo: false })).data;
+}
+
 /** As the file describes it; a cloud that it does not describe is taken as clouds.yaml and the cloud itself do. */
 function namedCloud(name: string, config: Config): Config['clouds'][number] {
   const described = config.clouds.find((cloud) => cloud.name === name);
@@ -59,7 +66,7 @@ function demoConfig(config: Config, hasFile: boolean): Config {
   return { ...config, simulated, leases };
 }
 
-async function fileConfig(options: ServeOptions): Promise<Config> {
+async function fileConfig(options: Pick<ServeOptions, 'configPath' | 'demo'>): Promise<Config> {
   const path =
     options.configPath ?? (existsSync(CONFIG_PATH_DEFAULT) && !options.demo ? CONFIG_PATH_DEFAULT : null);
   if (path === null) return configSchema.parse({});

@@ -12,7 +12,7 @@ import { createPrng, type Prng } from '../src/base/prng.ts';
 import type { Change } from '../src/domain/model/entities.ts';
 import type { CommitBatch, StoredEvent } from '../src/engine/ports.ts';
 import { openCore } from '../src/store/sqlite/core.ts';
-import { planWrite, type WritePlan } from '../src/store/sqlite/plan.ts';
+import { planWrite, type WritePlan } from '../src/store/plan.ts';
 import { openSqliteStore } from '../src/store/sqlite/store.ts';
 import {
   put,

@@ -13,8 +13,8 @@ const server: ServerCommands = {
   async serve(options) {
     // Loaded only here: a client command should not wait for a server that it does not start.
     const { serve } = await import('./main/serve.ts');
-    const { SchemaError } = await import('./store/sqlite/migrations.ts');
-    const { StoreLockedError } = await import('./store/sqlite/lock.ts');
+    const { SchemaError } = await import('./store/migrations.ts');
+    const { StoreLockedError } = await import('./store/holder.ts');
     const { StoreError } = await import('./engine/ports.ts');
     try {
       return await serve(options, (line) => void process.stdout.write(`${line}\n`));

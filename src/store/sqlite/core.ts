@@ -5,24 +5,20 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { LeaseId } from '../../base/ids.ts';
-import type { Control } from '../../domain/model/control.ts';
 import type { Lease } from '../../domain/model/lease.ts';
-import { StoreError, type EventQuery, type LoadedState, type StoredEvent } from '../../engine/ports.ts';
+import { StoreError, type EventQuery, type StoredEvent } from '../../engine/ports.ts';
+import { newControl } from '../control.ts';
+import type { LoadedText } from '../decode.ts';
+import type { Migration } from '../migrations.ts';
+import type { WritePlan } from '../plan.ts';
+import type { EndedQuery } from '../queries.ts';
+import { numberAt, theRow } from '../row.ts';
+import { controlTable } from '../tables.ts';
 import { storeErrorOf } from './failure.ts';
-import { migrate, readMigrations, type Migration } from './migrations.ts';
-import type { WritePlan } from './plan.ts';
-import { createReader, type EndedQuery } from './reader.ts';
-import { numberAt, theRow } from './row.ts';
-import { controlTable } from './tables.ts';
+import { migrate, readMigrations } from './migrations.ts';
+import { createReader } from './reader.ts';
+import { putSql } from './sql.ts';
 import { createWriter } from './writer.ts';
-
-/**
- * What `load` reads, with the snapshot still as JSON: it crosses threads as one text and is parsed where it
- * is used.
- */
-export interface LoadedText extends Omit<LoadedState, 'snapshot'> {
-  readonly snapshotJson: string;
-}
 
 /** Every method throws StoreError. */
 export interface SqliteCore {
@@ -71,7 +67,7 @@ export function openCore(db: DatabaseSync, options: CoreOptions): SqliteCore {
   const wait = createWait(options.commitDelayMs ?? 0);
   const takeEpoch = db.prepare('UPDATE epoch SET epoch = epoch + 1 RETURNING epoch');
   const readEpoch = db.prepare('SELECT epoch FROM epoch');
-  const putControl = db.prepare(controlTable.putSql);
+  const putControl = db.prepare(putSql(controlTable));
   if (created) transaction(() => putControl.run(...controlTable.row(newControl(options.deploymentId))));
   return {
     load: () =>
@@ -108,11 +104,6 @@ export function openCore(db: DatabaseSync, options: CoreOptions): SqliteCore {
       if (db.isOpen) reading(() => db.close());
     },
   };
-}
-
-/** The switches of a store that was just made. */
-function newControl(deploymentId: string): Control {
-  return { deploymentId, freeze: null, clockDoubt: null, mode: { kind: 'act' }, queueSeq: 0, grantSeq: 0 };
 }
 
 function opening<T>(run: () => T): T {

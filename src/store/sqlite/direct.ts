@@ -4,8 +4,8 @@
  */
 import { StoreError, type CommitBatch, type Store } from '../../engine/ports.ts';
 import type { SqliteCore } from './core.ts';
-import { parseLoaded } from './decode.ts';
-import { planWrite } from './plan.ts';
+import { parseLoaded } from '../decode.ts';
+import { planWrite } from '../plan.ts';
 
 /** Where a fault may be put in: throw a StoreError, or wait. */
 export interface DirectHooks {

@@ -7,10 +7,10 @@
 import type { LeaseId } from '../../base/ids.ts';
 import type { Lease } from '../../domain/model/lease.ts';
 import type { EventQuery, StoreError, StoredEvent } from '../../engine/ports.ts';
-import type { LoadedText } from './core.ts';
-import type { SchemaError } from './migrations.ts';
-import type { WritePlan } from './plan.ts';
-import type { EndedQuery } from './reader.ts';
+import type { LoadedText } from '../decode.ts';
+import type { SchemaError } from '../migrations.ts';
+import type { WritePlan } from '../plan.ts';
+import type { EndedQuery } from '../queries.ts';
 
 /** Given to the thread at its start. */
 export interface WriterOptions {

@@ -3,14 +3,9 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LeaseId } from '../../base/ids.ts';
 import type { Lease } from '../../domain/model/lease.ts';
 import type { EventQuery, StoredEvent } from '../../engine/ports.ts';
-import { parseEvent, parseLease } from './decode.ts';
-import { numberAt, textAt, theRow } from './row.ts';
-
-export interface EndedQuery {
-  readonly projectId: string | null;
-  readonly beforeMs: number | null;
-  readonly limit: number;
-}
+import { parseEvent, parseLease } from '../decode.ts';
+import { boundedLimit, type EndedQuery } from '../queries.ts';
+import { numberAt, textAt, theRow } from '../row.ts';
 
 /** Methods throw what SQLite throws. */
 export interface Reader {
@@ -23,9 +18,6 @@ export interface Reader {
   endedLeases(query: EndedQuery): readonly Lease[];
   hasIntent(leaseId: LeaseId): boolean;
 }
-
-/** More than any page that the doors ask for; a reader that wants more comes again. */
-const ROWS_MAX = 1000;
 
 /**
  * The members of the snapshot, each as one JSON array made by SQLite: no row crosses into JavaScript by
@@ -138,8 +130,4 @@ function createEventReader(db: DatabaseSync): (query: EventQuery) => readonly St
     statements.set(sql, statement);
     return statement.all(...values, boundedLimit(query.limit)).map(parseEvent);
   };
-}
-
-function boundedLimit(limit: number): number {
-  return Math.max(0, Math.min(ROWS_MAX, Math.trunc(limit)));
 }

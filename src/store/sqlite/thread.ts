@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../../base/clock.ts';
 import { StoreError } from '../../engine/ports.ts';
-import { SchemaError } from './migrations.ts';
+import { SchemaError } from '../migrations.ts';
 import type { Answer, Answers, Call, Failure, WriterOptions } from './protocol.ts';
 
 export interface Thread {

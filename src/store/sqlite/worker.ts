@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { assertDefined } from '../../base/assert.ts';
 import { openCore, type SqliteCore } from './core.ts';
 import { storeErrorOf } from './failure.ts';
-import { SchemaError } from './migrations.ts';
+import { SchemaError } from '../migrations.ts';
 import type { Answer, Answers, Call, Failure, Request, WriterOptions } from './protocol.ts';
 
 const port = assertDefined(parentPort, 'runs as a worker thread');

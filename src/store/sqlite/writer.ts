@@ -4,11 +4,11 @@
  * observed, hosts as they are in the end.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { ClaimRows, HostRows, PlainEntity, WritePlan } from './plan.ts';
-import { numberAt, textAt } from './row.ts';
+import { BATCHES_KEPT, type ClaimRows, type HostRows, type PlainEntity, type WritePlan } from '../plan.ts';
+import { numberAt, textAt } from '../row.ts';
 import {
   controlTable,
-  EVENT_INSERT_SQL,
+  eventTable,
   findingTable,
   flavorTable,
   hostTable,
@@ -18,10 +18,9 @@ import {
   projectTable,
   tokenTable,
   type Row,
-} from './tables.ts';
-
-/** Batches are looked up right after a failure; a day of one commit per ten seconds is more than enough. */
-const BATCHES_KEPT = 10_000;
+  type Table,
+} from '../tables.ts';
+import { insertSql, putSql } from './sql.ts';
 
 export interface Writer {
   /** Throws what SQLite throws. */
@@ -32,10 +31,10 @@ export function createWriter(db: DatabaseSync): Writer {
   const claims = createClaimWriter(db);
   const hosts = createHostWriter(db);
   const plain = createPlainWriter(db);
-  const putLease = db.prepare(leaseTable.putSql);
-  const putIntent = db.prepare(intentTable.putSql);
+  const putLease = db.prepare(putSql(leaseTable));
+  const putIntent = db.prepare(putSql(intentTable));
   const closeIntent = db.prepare('UPDATE intents SET closed_at_ms = ? WHERE id = ? AND closed_at_ms IS NULL');
-  const insertEvent = db.prepare(EVENT_INSERT_SQL);
+  const insertEvent = db.prepare(insertSql(eventTable));
   const insertBatch = db.prepare(
     'INSERT INTO batches (revision, batch_id, event_seq, at_ms) ' +
       'VALUES (?, ?, (SELECT coalesce(max(seq), 0) FROM events), ?)',
@@ -109,7 +108,7 @@ function createHostWriter(db: DatabaseSync): {
   const readInventory = db.prepare(
     "SELECT json_extract(body, '$.devices') AS inventory FROM hosts WHERE id = ?",
   );
-  const putHost = db.prepare(hostTable.putSql);
+  const putHost = db.prepare(putSql(hostTable));
   const removeHost = db.prepare('DELETE FROM hosts WHERE id = ?');
   const removeDevices = db.prepare('DELETE FROM devices WHERE host_id = ?');
   const insertDevice = db.prepare(
@@ -167,18 +166,18 @@ function createPlainWriter(db: DatabaseSync): {
   write(entity: PlainEntity, puts: readonly Row[], removedIds: readonly string[]): void;
 } {
   const statements: Record<PlainEntity, { readonly put: StatementSync; readonly remove: StatementSync }> = {
-    control: prepare(controlTable.putSql, 'control'),
-    project: prepare(projectTable.putSql, 'projects'),
-    flavor: prepare(flavorTable.putSql, 'flavors'),
-    token: prepare(tokenTable.putSql, 'tokens'),
-    finding: prepare(findingTable.putSql, 'findings'),
-    idempotency: prepare(idempotencyTable.putSql, 'idempotency'),
+    control: prepare(controlTable),
+    project: prepare(projectTable),
+    flavor: prepare(flavorTable),
+    token: prepare(tokenTable),
+    finding: prepare(findingTable),
+    idempotency: prepare(idempotencyTable),
   };
-  function prepare(
-    putSql: string,
-    name: string,
-  ): { readonly put: StatementSync; readonly remove: StatementSync } {
-    return { put: db.prepare(putSql), remove: db.prepare(`DELETE FROM ${name} WHERE id = ?`) };
+  function prepare<T>(table: Table<T>): { readonly put: StatementSync; readonly remove: StatementSync } {
+    return {
+      put: db.prepare(putSql(table)),
+      remove: db.prepare(`DELETE FROM ${table.name} WHERE id = ?`),
+    };
   }
   return {
     write(entity, puts, removedIds) {

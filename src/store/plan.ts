@@ -1,13 +1,13 @@
 /** From a batch to the rows that it writes: pure, and done before the writer is asked. */
-import { assert, unreachable } from '../../base/assert.ts';
-import type { Change } from '../../domain/model/entities.ts';
-import type { Host } from '../../domain/model/host.ts';
-import type { Intent, Lease } from '../../domain/model/lease.ts';
-import { claimOf, holdsNow } from '../../domain/world.ts';
-import type { CommitBatch } from '../../engine/ports.ts';
+import { assert, unreachable } from '../base/assert.ts';
+import type { Change } from '../domain/model/entities.ts';
+import type { Host } from '../domain/model/host.ts';
+import type { Intent, Lease } from '../domain/model/lease.ts';
+import { claimOf, holdsNow } from '../domain/world.ts';
+import type { CommitBatch } from '../engine/ports.ts';
 import {
   controlTable,
-  eventRow,
+  eventTable,
   findingTable,
   flavorTable,
   hostTable,
@@ -18,6 +18,9 @@ import {
   tokenTable,
   type Row,
 } from './tables.ts';
+
+/** Batches are looked up right after a failure; a day of one commit per ten seconds is more than enough. */
+export const BATCHES_KEPT = 10_000;
 
 /** What a lease claims, as rows. */
 export interface ClaimRows {
@@ -129,7 +132,7 @@ export function planWrite(batch: CommitBatch): WritePlan {
       puts: [...rows.values()].filter((row) => row !== null),
       removedIds: [...rows].filter(([, row]) => row === null).map(([id]) => id),
     })),
-    events: batch.events.map(eventRow),
+    events: batch.events.map((event) => eventTable.row(event)),
   };
 }
 

@@ -2,40 +2,32 @@
  * The tables as the writer sees them: for each column, how it follows from the entity. `body` is the whole
  * entity as JSON and is what is read back; the other columns are for operators, queries and constraints.
  */
-import type { StoredEvent } from '../../engine/ports.ts';
-import type { Control } from '../../domain/model/control.ts';
-import type { Finding } from '../../domain/model/finding.ts';
-import type { Flavor } from '../../domain/model/flavor.ts';
-import type { Host } from '../../domain/model/host.ts';
-import type { IdempotencyRecord } from '../../domain/model/idempotency.ts';
-import type { Intent, Lease } from '../../domain/model/lease.ts';
-import type { Project } from '../../domain/model/project.ts';
-import type { Token } from '../../domain/model/token.ts';
-import { claimOf } from '../../domain/world.ts';
+import type { StoredEvent } from '../engine/ports.ts';
+import type { Control } from '../domain/model/control.ts';
+import type { Finding } from '../domain/model/finding.ts';
+import type { Flavor } from '../domain/model/flavor.ts';
+import type { Host } from '../domain/model/host.ts';
+import type { IdempotencyRecord } from '../domain/model/idempotency.ts';
+import type { Intent, Lease } from '../domain/model/lease.ts';
+import type { Project } from '../domain/model/project.ts';
+import type { Token } from '../domain/model/token.ts';
+import { claimOf } from '../domain/world.ts';
 
-/** What SQLite keeps in one column. */
+/** What a store keeps in one column. */
 export type Value = string | number | null;
 export type Row = readonly Value[];
 
 /** A table whose rows each follow from one value. */
 export interface Table<T> {
-  /** Inserts a row, or replaces all its columns where the key (the first column) is there already. */
-  readonly putSql: string;
+  readonly name: string;
+  /** The first is the key. */
+  readonly columns: readonly string[];
   row(value: T): Row;
 }
 
 function table<T>(name: string, columns: Readonly<Record<string, (value: T) => Value>>): Table<T> {
-  const names = Object.keys(columns);
-  const [key, ...others] = names;
   const getters = Object.values(columns);
-  const marks = names.map(() => '?');
-  const updates = others.map((other) => `${other} = excluded.${other}`);
-  return {
-    putSql:
-      `INSERT INTO ${name} (${names.join(', ')}) VALUES (${marks.join(', ')}) ` +
-      `ON CONFLICT (${key}) DO UPDATE SET ${updates.join(', ')}`,
-    row: (value) => getters.map((getter) => getter(value)),
-  };
+  return { name, columns: Object.keys(columns), row: (value) => getters.map((getter) => getter(value)) };
 }
 
 export const leaseTable = table<Lease>('leases', {
@@ -141,22 +133,17 @@ export const controlTable = table<Control>('control', {
   body: (control) => JSON.stringify(control),
 });
 
-export const EVENT_INSERT_SQL =
-  'INSERT INTO events (seq, at_ms, actor, type, entity, entity_id, project_id, reason, data, ' +
-  'state_before, state_after) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
-
-export function eventRow(event: StoredEvent): Row {
-  return [
-    event.seq,
-    event.atMs,
-    event.actor,
-    event.type,
-    event.entity,
-    event.id,
-    event.projectId,
-    event.reason,
-    JSON.stringify(event.data),
-    event.before,
-    event.after,
-  ];
-}
+/** Numbered without gaps; rows are added, never changed. */
+export const eventTable = table<StoredEvent>('events', {
+  seq: (event) => event.seq,
+  at_ms: (event) => event.atMs,
+  actor: (event) => event.actor,
+  type: (event) => event.type,
+  entity: (event) => event.entity,
+  entity_id: (event) => event.id,
+  project_id: (event) => event.projectId,
+  reason: (event) => event.reason,
+  data: (event) => JSON.stringify(event.data),
+  state_before: (event) => event.before,
+  state_after: (event) => event.after,
+});

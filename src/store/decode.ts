@@ -2,12 +2,19 @@
  * The parser of what the store wrote: its own JSON, so the types are asserted here once and true everywhere
  * else.
  */
-import type { ProjectId } from '../../base/ids.ts';
-import type { EntityKind, Snapshot } from '../../domain/model/entities.ts';
-import type { Lease } from '../../domain/model/lease.ts';
-import type { LoadedState, StoredEvent } from '../../engine/ports.ts';
-import type { LoadedText } from './core.ts';
+import type { ProjectId } from '../base/ids.ts';
+import type { EntityKind, Snapshot } from '../domain/model/entities.ts';
+import type { Lease } from '../domain/model/lease.ts';
+import type { LoadedState, StoredEvent } from '../engine/ports.ts';
 import { numberAt, textAt, textOrNullAt } from './row.ts';
+
+/**
+ * What `load` reads, with the snapshot still as JSON: it crosses threads as one text and is parsed where it
+ * is used.
+ */
+export interface LoadedText extends Omit<LoadedState, 'snapshot'> {
+  readonly snapshotJson: string;
+}
 
 export function parseLoaded({ snapshotJson, ...rest }: LoadedText): LoadedState {
   return { ...rest, snapshot: JSON.parse(snapshotJson) as Snapshot };

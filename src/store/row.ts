@@ -1,7 +1,7 @@
 /**
  * Reads columns of a result row; a wrong type means that the schema is not the one this code was written for.
  */
-import { assert } from '../../base/assert.ts';
+import { assert } from '../base/assert.ts';
 
 type ResultRow = Readonly<Record<string, unknown>>;
 

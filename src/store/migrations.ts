@@ -1,0 +1,74 @@
+/**
+ * The schema's versions, of either dialect: `migrations/NNNN-name.sql` in order, each in its own transaction,
+ * each recorded with the hash of its text. A database with a migration that this program does not know, or
+ * knows with another text, is refused and left as it is. `schema.sql` beside the folder is what all of them
+ * together make.
+ */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { assertDefined } from '../base/assert.ts';
+
+export interface Migration {
+  /** Counted from 1. */
+  readonly id: number;
+  /** The file's name. */
+  readonly name: string;
+  readonly sql: string;
+  /** Hex SHA-256 of `sql`. */
+  readonly checksum: string;
+}
+
+/** What a database says of a migration that it has. */
+export type AppliedMigration = Omit<Migration, 'sql'>;
+
+/** The database is not one that this version of Berth may write to. Nothing was changed. */
+export class SchemaError extends Error {
+  override readonly name = 'SchemaError';
+  readonly code: 'newer' | 'changed' | 'foreign';
+  constructor(code: SchemaError['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** The migrations in a folder of this program (a URL with a slash at its end), in order. */
+export function readMigrationFolder(folder: URL): readonly Migration[] {
+  const names = readdirSync(folder).filter((name) => name.endsWith('.sql'));
+  return names.toSorted().map((name, index) => {
+    const sql = readFileSync(new URL(name, folder), 'utf8');
+    const migration = createMigration(name, sql);
+    if (migration.id !== index + 1)
+      throw new Error(`migration ${name} is out of order: expected number ${index + 1}`);
+    return migration;
+  });
+}
+
+/** `name` starts with the number: `0001-initial.sql`. */
+export function createMigration(name: string, sql: string): Migration {
+  const id = Number(assertDefined(/^(\d{4})-/.exec(name)?.[1], 'a migration is named NNNN-name.sql'));
+  return { id, name, sql, checksum: createHash('sha256').update(sql).digest('hex') };
+}
+
+/**
+ * What a database with the migrations `applied` (in order) still lacks. Throws SchemaError where it has one
+ * that is not `known`, or not with this text.
+ */
+export function missingMigrations(
+  applied: readonly AppliedMigration[],
+  known: readonly Migration[],
+): readonly Migration[] {
+  for (const { id, name, checksum } of applied) {
+    const own = known[id - 1];
+    if (own === undefined) {
+      throw new SchemaError(
+        'newer',
+        `the store was written by a newer Berth (it has migration ${name}; this one ends at ` +
+          `${known.at(-1)?.name ?? 'none'}): start that version or a later one`,
+      );
+    }
+    if (own.checksum !== checksum) {
+      throw new SchemaError('changed', `the store was made with another text of migration ${own.name}`);
+    }
+  }
+  return known.slice(applied.length);
+}

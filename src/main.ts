@@ -9,6 +9,15 @@ import { configSchema, loadConfig, printable } from './main/config.ts';
 import { CONFIG_PATH_DEFAULT, ServeFailure } from './main/options.ts';
 import { VERSION } from './main/version.ts';
 
+/** What the classes of errors of a data folder are called. */
+const DATA_FAILURES: ReadonlySet<string> = new Set([
+  'ServeFailure',
+  'StoreLockedError',
+  'StoreError',
+  'SchemaError',
+  'BackupError',
+]);
+
 const server: ServerCommands = {
   async serve(options) {
     // Loaded only here: a client command should not wait for a server that it does not start.
@@ -40,7 +49,7 @@ const server: ServerCommands = {
   },
   async restore(options) {
     const { restore } = await import('./main/backup.ts');
-    return onDataFolder('The data folder is as it was.', () => restore(options, systemClock.wallMs()));
+    return onDataFolder('The data folder is as it was.', () => restore(options, systemClock));
   },
   async doctor(options) {
     const { examineClouds } = await import('./main/doctor.ts');
@@ -74,15 +83,6 @@ async function cloudLogins(): Promise<CloudLogins> {
   const { createCloudLogins } = await import('./main/cloud-login.ts');
   return createCloudLogins({ env: process.env, folder: process.cwd(), clock: systemClock });
 }
-
-/** What the classes of errors of a data folder are called. */
-const DATA_FAILURES: ReadonlySet<string> = new Set([
-  'ServeFailure',
-  'StoreLockedError',
-  'StoreError',
-  'SchemaError',
-  'BackupError',
-]);
 
 /** Tells what goes wrong with a data folder or a backup as a failure with what to do. */
 async function onDataFolder<T>(fix: string, act: () => Promise<T>): Promise<T> {

@@ -4,10 +4,16 @@ import { existsSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
+import type { Clock } from '../base/clock.ts';
 import { formatTime } from '../base/units.ts';
 import type { BackupOptions, BackupReport, RestoreOptions, RestoreReport } from '../cli/io.ts';
 import { pack, packFile, unpack, type Part } from '../store/backup/archive.ts';
-import { FORMAT_VERSION, parseManifest, type Manifest, type StoreManifest } from '../store/backup/manifest.ts';
+import {
+  FORMAT_VERSION,
+  parseManifest,
+  type Manifest,
+  type StoreManifest,
+} from '../store/backup/manifest.ts';
 import { isSealed } from '../store/backup/seal.ts';
 import { checkStore, copyStore } from '../store/sqlite/copy.ts';
 import { installBackup } from '../store/sqlite/restore.ts';
@@ -20,18 +26,17 @@ const PASSPHRASE_BYTES_MAX = 1024;
 const [STORE, KEY, MANIFEST] = ['berth.sqlite', 'secrets.key', 'manifest.json'] as const;
 
 /** Backs up the data folder. `stdout` gets the file where `-` is named. Throws ServeFailure, StoreError. */
-export async function backUp(
-  options: BackupOptions,
-  nowMs: number,
-  stdout: Writable,
-): Promise<BackupReport> {
+export async function backUp(options: BackupOptions, nowMs: number, stdout: Writable): Promise<BackupReport> {
   if (options.storeUrl !== null && !options.keyOnly) throw databaseFailure(options.storeUrl, 'backup');
   const dir = await resolveDataDir(options);
   const passphrase = await readPassphrase(options.passphrasePath);
   const path = options.path === '-' ? null : resolve(options.path);
-  if (path !== null && existsSync(path)) throw new ServeFailure(`${path} exists: name a file that is not there yet`);
+  if (path !== null && existsSync(path))
+    throw new ServeFailure(`${path} exists: name a file that is not there yet`);
   if (!existsSync(join(dir, options.keyOnly ? KEY : STORE))) {
-    throw new ServeFailure(`${dir} has no ${options.keyOnly ? KEY : STORE}: name the data folder with --data`);
+    throw new ServeFailure(
+      `${dir} has no ${options.keyOnly ? KEY : STORE}: name the data folder with --data`,
+    );
   }
   // In the data folder: where the same lies in clear anyway.
   return staged(join(dir, '.backup-'), async (stage) => {
@@ -53,7 +58,12 @@ export async function backUp(
     if (path === null) await pack(stdout, stage, parts, passphrase);
     else await packFile(path, stage, parts, passphrase);
     const bytes = path === null ? null : (await stat(path)).size;
-    return report(manifest, { path: options.path, bytes, sealed: passphrase !== null, hasKey: parts.includes(KEY) });
+    return report(manifest, {
+      path: options.path,
+      bytes,
+      sealed: passphrase !== null,
+      hasKey: parts.includes(KEY),
+    });
   });
 }
 
@@ -88,7 +98,7 @@ export async function checkBackup(file: string, passphrasePath: string | null): 
 }
 
 /** Throws BackupError, ServeFailure, StoreLockedError, SchemaError, StoreError. */
-export async function restore(options: RestoreOptions, nowMs: number): Promise<RestoreReport> {
+export async function restore(options: RestoreOptions, clock: Clock): Promise<RestoreReport> {
   if (options.storeUrl !== null) throw databaseFailure(options.storeUrl, 'restore');
   const dir = await resolveDataDir(options);
   const passphrase = await readPassphrase(options.passphrasePath);
@@ -103,7 +113,7 @@ export async function restore(options: RestoreOptions, nowMs: number): Promise<R
       madeAt: manifest.made_at,
       force: options.force,
       version: VERSION,
-      nowMs,
+      clock,
     });
     return {
       dir,
@@ -156,7 +166,8 @@ async function readPassphrase(path: string | null): Promise<Buffer | null> {
   if (path === null) return null;
   const { mode, size } = await stat(path);
   if ((mode & 0o077) !== 0) throw new ServeFailure(`${path} may be read by others; run: chmod 600 ${path}`);
-  if (size > PASSPHRASE_BYTES_MAX) throw new ServeFailure(`${path} is longer than ${PASSPHRASE_BYTES_MAX} bytes`);
+  if (size > PASSPHRASE_BYTES_MAX)
+    throw new ServeFailure(`${path} is longer than ${PASSPHRASE_BYTES_MAX} bytes`);
   const text = (await readFile(path, 'utf8')).replace(/\r?\n$/, '');
   const passphrase = Buffer.from(text, 'utf8');
   if (passphrase.length >= PASSPHRASE_BYTES_MIN) return passphrase;

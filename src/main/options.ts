@@ -40,9 +40,7 @@ export async function resolveOptions(options: ServeOptions): Promise<Config> {
 }
 
 /** The data folder that `serve` would use. Throws ServeFailure. */
-export async function resolveDataDir(
-  options: Pick<ServeOptions, 'configPath' | 'dataDir'>,
-): Promise<string> {
+export async function resolveDataDir(options: Pick<ServeOptions, 'configPath' | 'dataDir'>): Promise<string> {
   return options.dataDir ?? (await fileConfig({ ...options, demo: false })).data;
 }
 

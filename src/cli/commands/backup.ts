@@ -45,7 +45,8 @@ export const backup = defineCommand({
       throw new UsageError('a backup is no text for a terminal', 'Redirect standard output, or name a file.');
     }
     const report = await io.server.backup({ ...options, path });
-    if (!report.hasKey) context.note('There is no secrets.key in the data folder yet: it is not in the backup.');
+    if (!report.hasKey)
+      context.note('There is no secrets.key in the data folder yet: it is not in the backup.');
     if (report.hasKey && !report.sealed) {
       context.note(
         "The backup holds the server's key and all records in clear: keep it as safe as the data folder, " +

@@ -68,13 +68,15 @@ export async function unpack(
     throw new BackupError('passphrase', `${path} is sealed: give --passphrase-file`);
   }
   const plain =
-    sealed && passphrase !== null ? unseal(path, passphrase) : (createReadStream(path) as AsyncIterable<Buffer>);
+    sealed && passphrase !== null
+      ? unseal(path, passphrase)
+      : (createReadStream(path) as AsyncIterable<Buffer>);
   await extractInto(stage, plain, path);
   return checkSums(stage, path);
 }
 
 async function extractInto(stage: string, plain: AsyncIterable<Buffer>, path: string): Promise<void> {
-  const failure = Promise.withResolvers<never>();
+  const [failure, closed] = [Promise.withResolvers<never>(), Promise.withResolvers<void>()];
   // Only flat files with our names are taken, so nothing can be written beside the folder.
   const unpacking = extract({
     cwd: stage,
@@ -82,7 +84,7 @@ async function extractInto(stage: string, plain: AsyncIterable<Buffer>, path: st
     noMtime: true,
     filter: (name, entry) => NAMES.has(name) && 'type' in entry && entry.type === 'File',
   });
-  const closed = once(unpacking, 'close');
+  unpacking.on('close', () => closed.resolve());
   unpacking.on('error', (error: Error) => failure.reject(error));
   // Somebody may look at it only after the last chunk.
   failure.promise.catch(() => undefined);
@@ -91,7 +93,7 @@ async function extractInto(stage: string, plain: AsyncIterable<Buffer>, path: st
       if (!unpacking.write(chunk)) await Promise.race([once(unpacking, 'drain'), failure.promise]);
     }
     unpacking.end();
-    await Promise.race([closed, failure.promise]);
+    await Promise.race([closed.promise, failure.promise]);
   } catch (error) {
     if (error instanceof BackupError || isSystemError(error)) throw error;
     throw new BackupError('damaged', `${path} is no backup of Berth, or was changed or cut off`, {
@@ -119,7 +121,10 @@ async function checkSums(stage: string, path: string): Promise<ReadonlySet<Part>
     const [, sum, name] = SUM_LINE.exec(line) ?? [];
     const part = PARTS.find((known) => known === name);
     if (part === undefined) {
-      throw new BackupError('newer', `${path} has a part that this Berth does not know: ${line.slice(66, 130)}`);
+      throw new BackupError(
+        'newer',
+        `${path} has a part that this Berth does not know: ${line.slice(66, 130)}`,
+      );
     }
     const actual = await sha256Of(join(stage, part)).catch(() => null);
     if (actual !== sum) throw new BackupError('damaged', `${path}: ${part} is not what was backed up`);

@@ -9,7 +9,7 @@ import { StoreError } from '../../engine/ports.ts';
 import { storeErrorOf } from './failure.ts';
 import { createPrivateFile } from './folder.ts';
 import { migrate, readMigrations } from './migrations.ts';
-import { numberAt, textAt, theRow } from './row.ts';
+import { numberAt, textAt, theRow } from '../row.ts';
 
 /** What a store says of itself. */
 export interface StoreFacts {
@@ -75,7 +75,9 @@ export function readFacts(db: DatabaseSync): StoreFacts {
   const control = theRow(db.prepare("SELECT deployment_id FROM control WHERE id = 'control'").get());
   const schema = theRow(db.prepare('SELECT name FROM schema_migrations ORDER BY id DESC LIMIT 1').get());
   const epoch = theRow(db.prepare('SELECT epoch FROM epoch').get());
-  const last = db.prepare('SELECT revision, event_seq, at_ms FROM batches ORDER BY revision DESC LIMIT 1').get();
+  const last = db
+    .prepare('SELECT revision, event_seq, at_ms FROM batches ORDER BY revision DESC LIMIT 1')
+    .get();
   return {
     deploymentId: textAt(control, 'deployment_id'),
     schema: textAt(schema, 'name'),

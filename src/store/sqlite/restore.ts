@@ -5,18 +5,20 @@
  */
 import { randomUUID } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import type { Clock } from '../../base/clock.ts';
 import { formatTime } from '../../base/units.ts';
 import { StoreError, type StoredEvent } from '../../engine/ports.ts';
 import type { Control } from '../../domain/model/control.ts';
 import { syncPath } from '../backup/archive.ts';
+import { thisProcess } from '../holder.ts';
 import { examine, readFacts, type StoreFacts } from './copy.ts';
 import { prepareFolder } from './folder.ts';
 import { lockFolder } from './lock.ts';
-import { textAt, theRow } from './row.ts';
-import { controlTable, EVENT_INSERT_SQL, eventRow } from './tables.ts';
+import { textAt, theRow } from '../row.ts';
+import { controlTable, eventTable } from '../tables.ts';
+import { insertSql, putSql } from './sql.ts';
 
 const STORE = 'berth.sqlite';
 const KEY = 'secrets.key';
@@ -35,7 +37,7 @@ export interface RestoreRequest {
   /** Move aside what is there. */
   readonly force: boolean;
   readonly version: string;
-  readonly nowMs: number;
+  readonly clock: Clock;
 }
 
 export interface Restored {
@@ -47,9 +49,9 @@ export interface Restored {
 
 /** Throws StoreLockedError while a server holds the folder, StoreError `refused` where a store is in it. */
 export async function installBackup(request: RestoreRequest): Promise<Restored> {
-  const { dir, stage, hasStore, hasKey, nowMs, version } = request;
+  const { dir, stage, hasStore, hasKey, clock, version } = request;
   prepareFolder(dir);
-  const lock = lockFolder(dir, { pid: process.pid, host: hostname(), version, startedAtMs: nowMs });
+  const lock = lockFolder(dir, thisProcess(version, clock));
   try {
     // The key alone replaces the key alone.
     const replaced = REPLACED.filter((name) => (name === KEY ? hasKey : hasStore));
@@ -63,7 +65,7 @@ export async function installBackup(request: RestoreRequest): Promise<Restored> 
     const facts = hasStore ? prepareStore(join(stage, STORE), request) : null;
     if (hasStore) await syncPath(join(stage, STORE));
     if (hasKey) await syncPath(join(stage, KEY));
-    const asideDir = present.length === 0 ? null : moveAside(dir, present, nowMs);
+    const asideDir = present.length === 0 ? null : moveAside(dir, present, clock.wallMs());
     // The store last: whoever is interrupted finds a folder without a store, and repeats.
     if (hasKey) renameSync(join(stage, KEY), join(dir, KEY));
     if (hasStore) renameSync(join(stage, STORE), join(dir, STORE));
@@ -91,11 +93,11 @@ function giveToOwnerOf(dir: string, names: readonly string[]): void {
 }
 
 /** Freezes it, raises its epoch, and puts that on record. */
-function prepareStore(path: string, { madeAt, nowMs }: RestoreRequest): StoreFacts {
+function prepareStore(path: string, { madeAt, clock }: RestoreRequest): StoreFacts {
   try {
     return examine(path, (db) => {
       db.exec('BEGIN IMMEDIATE');
-      freezeRestored(db, madeAt, nowMs);
+      freezeRestored(db, madeAt, clock.wallMs());
       db.exec('COMMIT');
       return readFacts(db);
     });
@@ -108,15 +110,13 @@ const ACTOR = 'system:restore';
 
 function freezeRestored(db: DatabaseSync, madeAt: string, nowMs: number): void {
   const body = textAt(theRow(db.prepare("SELECT body FROM control WHERE id = 'control'").get()), 'body');
-  const reason =
-    `restored from a backup of ${madeAt}: what was extended, returned or borrowed since then is not known ` +
-    'here; adopt what is missing (`berth adopt`), tell the borrowers, then `berth thaw`';
+  const reason = `restored from a backup of ${madeAt}: look what it does not know (docs/operate/recover.md), then thaw`;
   const control: Control = {
     // Written by the store, brought to the newest schema by the check.
     ...(JSON.parse(body) as Control),
     freeze: { sinceMs: nowMs, reason, actor: ACTOR },
   };
-  db.prepare(controlTable.putSql).run(...controlTable.row(control));
+  db.prepare(putSql(controlTable)).run(...controlTable.row(control));
   const { revision, eventSeq, epoch } = readFacts(db);
   const event: StoredEvent = {
     seq: eventSeq + 1,
@@ -131,7 +131,7 @@ function freezeRestored(db: DatabaseSync, madeAt: string, nowMs: number): void {
     before: null,
     after: null,
   };
-  db.prepare(EVENT_INSERT_SQL).run(...eventRow(event));
+  db.prepare(insertSql(eventTable)).run(...eventTable.row(event));
   db.prepare('INSERT INTO batches (revision, batch_id, event_seq, at_ms) VALUES (?, ?, ?, ?)').run(
     revision + 1,
     randomUUID(),

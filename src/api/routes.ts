@@ -10,11 +10,13 @@ import {
   done,
   findingList,
   freezeBody,
+  oneDeployment,
   oneFreeze,
   oneProject,
   projectList,
   putProjectBody,
   statusJson,
+  takeOverBody,
   tokenList,
 } from './admin.ts';
 import {
@@ -183,6 +185,19 @@ const operationRoutes = {
     role: 'admin',
     response: oneFreeze,
     errors: ['invalid_state'],
+  },
+  takeOver: {
+    ...command,
+    path: '/v1/deployment',
+    tag: 'operation',
+    summary: 'Take the place of a deployment whose store was lost',
+    description:
+      'Only while the store has known no lease. What carries that deployment’s mark is then our own; adopt it next. ' +
+      'A repetition changes nothing.',
+    role: 'admin',
+    body: takeOverBody,
+    response: oneDeployment,
+    errors: ['invalid', 'invalid_state'],
   },
   listFindings: {
     ...read,

@@ -13,6 +13,7 @@ import { leaseList, leaseShow } from './commands/lease-list.ts';
 import { projectAdd, projectRemove } from './commands/project-grant.ts';
 import { projectList, projectSet } from './commands/project.ts';
 import { queueList } from './commands/queue.ts';
+import { rebuild } from './commands/rebuild.ts';
 import { returnLease } from './commands/return.ts';
 import { doctor } from './commands/doctor-command.ts';
 import { configCheck, configPrint, serve, version } from './commands/serve.ts';
@@ -54,6 +55,7 @@ export const sections: readonly Section[] = [
       thaw,
       findingList,
       adopt,
+      rebuild,
       projectList,
       projectSet,
       projectAdd,

@@ -87,6 +87,7 @@ function otherMethods(transport: Transport) {
     getFreeze: () => call(transport, routes.getFreeze),
     freeze: (body: BodyOf<'freeze'>) => call(transport, routes.freeze, { body }),
     thaw: () => call(transport, routes.thaw),
+    takeOver: (body: BodyOf<'takeOver'>) => call(transport, routes.takeOver, { body }),
     listFindings: () => call(transport, routes.listFindings),
     listProjects: () => call(transport, routes.listProjects),
     putProject: (id: string, body: BodyOf<'putProject'> = {}) =>

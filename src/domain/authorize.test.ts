@@ -90,9 +90,8 @@ const RIGHTS: { readonly [T in CommandType]: Row<T> } = {
       ownerId: 'ann',
       name: 'x',
       flavorId: asId('one'),
-      hostId: host('s1'),
+      running: { hostId: host('s1'), connection },
       refs: NO_REFS,
-      connection,
       durationMs: 1,
       atEnd: 'delete',
     },
@@ -105,6 +104,7 @@ const RIGHTS: { readonly [T in CommandType]: Row<T> } = {
   'host.undrain': ofService({ type: 'host.undrain', hostId: host('s1') }, ADMINS),
   'service.freeze': ofService({ type: 'service.freeze', reason: 'x' }, ADMINS),
   'service.thaw': ofService({ type: 'service.thaw' }, ADMINS),
+  'service.takeOver': ofService({ type: 'service.takeOver', deploymentId: 'd' }, ADMINS),
   'project.set': ofService(
     { type: 'project.set', projectId: project('own'), name: 'x', gpus: null, leases: null },
     ADMINS,

@@ -37,6 +37,7 @@ export function authorize(world: World, actor: Actor, command: Command): Refusal
     case 'host.undrain':
     case 'service.freeze':
     case 'service.thaw':
+    case 'service.takeOver':
     case 'project.set':
       return needs(actor, 'admin');
     case 'token.create':

@@ -65,9 +65,10 @@ export type UserCommand =
       readonly ownerId: string;
       readonly name: string;
       readonly flavorId: FlavorId;
-      readonly hostId: HostId;
+      /** Where it runs; null: it is on the shelf. */
+      readonly running: { readonly hostId: HostId; readonly connection: Connection } | null;
       readonly refs: ProviderRefs;
-      readonly connection: Connection;
+      /** From now; of what is on the shelf: once it is back. */
       readonly durationMs: number;
       readonly atEnd: AtEnd;
     }
@@ -81,6 +82,8 @@ export type UserCommand =
   | { readonly type: 'host.undrain'; readonly hostId: HostId }
   | { readonly type: 'service.freeze'; readonly reason: string }
   | { readonly type: 'service.thaw' }
+  /** An empty store takes the place of a lost one: what carries that deployment's mark is its own again. */
+  | { readonly type: 'service.takeOver'; readonly deploymentId: string }
   | {
       readonly type: 'project.set';
       readonly projectId: ProjectId;

@@ -18,6 +18,7 @@ import {
   seeProject,
   setClockDoubt,
   setProject,
+  takeOver,
   thaw,
   createToken,
   revokeToken,
@@ -98,6 +99,8 @@ function handle(draft: Draft, command: Command): Handled {
       return freeze(draft, command.reason);
     case 'service.thaw':
       return thaw(draft);
+    case 'service.takeOver':
+      return takeOver(draft, command.deploymentId);
     case 'project.set':
       return setProject(draft, command);
     case 'token.create':

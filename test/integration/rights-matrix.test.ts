@@ -60,6 +60,7 @@ const EXPECTED: Readonly<Record<OperationId, Row>> = {
   getFreeze: EVERYBODY,
   freeze: admins(200),
   thaw: admins(200),
+  takeOver: admins(409),
   listFindings: admins(200),
   listProjects: EVERYBODY,
   putProject: admins(200),

@@ -68,9 +68,11 @@ async function adoptServerOf(service: SimulatedService, id: string): Promise<voi
     ownerId: 'ann',
     name: id,
     flavorId: flavor?.id ?? asId('none'),
-    hostId: server.hostId ?? asId('none'),
+    running: {
+      hostId: server.hostId ?? asId('none'),
+      connection: { host: address ?? '', port: 22, user: 'ubuntu' },
+    },
     refs: { ...NO_REFS, serverId: server.id, portId, floatingIpId, address },
-    connection: { host: address ?? '', port: 22, user: 'ubuntu' },
     durationMs: HOUR_MS,
     atEnd: 'delete',
   });

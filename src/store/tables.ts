@@ -17,11 +17,15 @@ import { claimOf } from '../domain/world.ts';
 export type Value = string | number | null;
 export type Row = readonly Value[];
 
-/** A table whose rows each follow from one value. */
-export interface Table<T> {
+/** A table, and the columns of its rows in order. */
+export interface Columns {
   readonly name: string;
-  /** The first is the key. */
+  /** The first is the key, where the key is one column. */
   readonly columns: readonly string[];
+}
+
+/** A table whose rows each follow from one value. */
+export interface Table<T> extends Columns {
   row(value: T): Row;
 }
 
@@ -147,3 +151,46 @@ export const eventTable = table<StoredEvent>('events', {
   state_before: (event) => event.before,
   state_after: (event) => event.after,
 });
+
+// What a lease claims and a host has are rows of several tables each: plan.ts makes them.
+
+export const claimTable: Columns = {
+  name: 'claims',
+  columns: [
+    'lease_id',
+    'host_id',
+    'kind',
+    'held',
+    'provisional',
+    'from_ms',
+    'until_ms',
+    'vcpus',
+    'memory_mib',
+    'disk_gib',
+    'holding',
+  ],
+};
+
+export const claimClassTable: Columns = {
+  name: 'claim_classes',
+  columns: ['lease_id', 'device_class', 'host_id', 'count', 'held', 'observed'],
+};
+
+export const claimDeviceTable: Columns = {
+  name: 'claim_devices',
+  columns: ['lease_id', 'device_id', 'host_id', 'held'],
+};
+
+export const deviceTable: Columns = {
+  name: 'devices',
+  columns: [
+    'id',
+    'host_id',
+    'device_class',
+    'address',
+    'iommu_group',
+    'numa_node',
+    'parent_id',
+    'quarantine',
+  ],
+};

@@ -39,7 +39,7 @@ describeStore('direct store', async () => {
   };
   return {
     open: async () => createDirectStore(openCore(connect(), { deploymentId: 'dep' })),
-    sql: (statement) => connect().prepare(statement).all(),
+    sql: async (statement) => connect().prepare(statement).all(),
     destroy: async () => open.forEach((db) => db.close()),
   };
 });
@@ -63,7 +63,7 @@ describeStore('store with a writer thread', async () => {
       open.push(store);
       return store;
     },
-    sql: (statement) => {
+    sql: async (statement) => {
       const db = new DatabaseSync(path);
       open.push(db);
       return db.prepare(statement).all();

@@ -7,7 +7,11 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { BATCHES_KEPT, type ClaimRows, type HostRows, type PlainEntity, type WritePlan } from '../plan.ts';
 import { numberAt, textAt } from '../row.ts';
 import {
+  claimClassTable,
+  claimDeviceTable,
+  claimTable,
   controlTable,
+  deviceTable,
   eventTable,
   findingTable,
   flavorTable,
@@ -17,8 +21,8 @@ import {
   leaseTable,
   projectTable,
   tokenTable,
+  type Columns,
   type Row,
-  type Table,
 } from '../tables.ts';
 import { insertSql, putSql } from './sql.ts';
 
@@ -59,17 +63,9 @@ export function createWriter(db: DatabaseSync): Writer {
 function createClaimWriter(db: DatabaseSync): { move(plan: WritePlan): void } {
   const readHolding = db.prepare('SELECT holding FROM claims WHERE lease_id = ?');
   const removeClaim = db.prepare('DELETE FROM claims WHERE lease_id = ?');
-  const insertClaim = db.prepare(
-    'INSERT INTO claims (lease_id, host_id, kind, held, provisional, from_ms, until_ms, vcpus, memory_mib, ' +
-      'disk_gib, holding) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-  );
-  const insertClass = db.prepare(
-    'INSERT INTO claim_classes (lease_id, device_class, host_id, count, held, observed) ' +
-      'VALUES (?, ?, ?, ?, ?, ?)',
-  );
-  const insertDevice = db.prepare(
-    'INSERT INTO claim_devices (lease_id, device_id, host_id, held) VALUES (?, ?, ?, ?)',
-  );
+  const insertClaim = db.prepare(insertSql(claimTable));
+  const insertClass = db.prepare(insertSql(claimClassTable));
+  const insertDevice = db.prepare(insertSql(claimDeviceTable));
   const updateClaim = db.prepare(
     'UPDATE claims SET host_id = ?2, kind = ?3, held = ?4, provisional = ?5, from_ms = ?6, until_ms = ?7, ' +
       'vcpus = ?8, memory_mib = ?9, disk_gib = ?10, holding = ?11 WHERE lease_id = ?1',
@@ -111,10 +107,7 @@ function createHostWriter(db: DatabaseSync): {
   const putHost = db.prepare(putSql(hostTable));
   const removeHost = db.prepare('DELETE FROM hosts WHERE id = ?');
   const removeDevices = db.prepare('DELETE FROM devices WHERE host_id = ?');
-  const insertDevice = db.prepare(
-    'INSERT INTO devices (id, host_id, device_class, address, iommu_group, numa_node, parent_id, ' +
-      'quarantine) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-  );
+  const insertDevice = db.prepare(insertSql(deviceTable));
   const readTotals = db.prepare('SELECT device_class, total FROM host_capacity WHERE host_id = ?');
   const setTotal = db.prepare(
     'INSERT INTO host_capacity (host_id, device_class, total, used, observed) VALUES (?, ?, ?, 0, 0) ' +
@@ -173,7 +166,7 @@ function createPlainWriter(db: DatabaseSync): {
     finding: prepare(findingTable),
     idempotency: prepare(idempotencyTable),
   };
-  function prepare<T>(table: Table<T>): { readonly put: StatementSync; readonly remove: StatementSync } {
+  function prepare(table: Columns): { readonly put: StatementSync; readonly remove: StatementSync } {
     return {
       put: db.prepare(putSql(table)),
       remove: db.prepare(`DELETE FROM ${table.name} WHERE id = ?`),

@@ -141,7 +141,8 @@ const waitingRoutes = {
     description:
       'With `Accept: text/event-stream` it follows: each message has the number of the event as its id and ' +
       'the event as JSON; `Last-Event-ID` or `after` resume. A comment every 15 seconds shows that the ' +
-      'stream lives. When the server ends a stream, the last message is named `berth.end` and says why and ' +
+      'stream lives. Events that were removed by the retention are said to be: `removed` in a page, a first message ' +
+      '`berth.removed` in a stream. When the server ends a stream, the last message is named `berth.end` and says why and ' +
       'after which event to resume.',
     query: listEventsQuery,
     response: eventPage,

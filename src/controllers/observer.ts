@@ -155,8 +155,7 @@ export class Observer {
   }
 
   #movesCapacity(change: Change): boolean {
-    if (change.entity !== 'lease') return false;
-    if (change.after === null) return true;
+    if (change.entity !== 'lease' || change.after === null) return false;
     const { request, state } = change.after;
     if (request.demand.providerId !== this.#options.provider.id) return false;
     switch (state.kind) {

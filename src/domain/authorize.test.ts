@@ -145,6 +145,7 @@ const RIGHTS: { readonly [T in CommandType]: Row<T> } = {
   'finding.clear': ofBerth({ type: 'finding.clear', code: 'orphan', subject: 'server/x' }),
   'clock.doubt': ofBerth({ type: 'clock.doubt', divergenceMs: 1 }),
   'clock.trust': ofBerth({ type: 'clock.trust' }),
+  'records.remove': ofBerth({ type: 'records.remove', leaseIds: [], eventFloor: null }),
   'service.mode': ofBerth({ type: 'service.mode', mode: { kind: 'act' } }),
 };
 

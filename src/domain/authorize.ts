@@ -68,6 +68,7 @@ export function authorize(world: World, actor: Actor, command: Command): Refusal
     case 'finding.clear':
     case 'clock.doubt':
     case 'clock.trust':
+    case 'records.remove':
     case 'service.mode':
       return actor.kind === 'system' ? null : needs(actor, null);
     default:

@@ -8,6 +8,7 @@ import type {
   ReservationId,
   TokenId,
 } from '../base/ids.ts';
+import type { EventFloor } from './model/control.ts';
 import type { DeviceClass } from './model/host.ts';
 import type { Finding } from './model/finding.ts';
 import type { Flavor } from './model/flavor.ts';
@@ -165,6 +166,12 @@ export type SystemCommand =
   | { readonly type: 'finding.clear'; readonly code: string; readonly subject: string }
   | { readonly type: 'clock.doubt'; readonly divergenceMs: number }
   | { readonly type: 'clock.trust' }
+  /** What has been kept for long enough: ended leases with their intents, and the events up to the floor. */
+  | {
+      readonly type: 'records.remove';
+      readonly leaseIds: readonly LeaseId[];
+      readonly eventFloor: EventFloor | null;
+    }
   | {
       readonly type: 'service.mode';
       readonly mode: { readonly kind: 'act' } | { readonly kind: 'observe'; readonly reason: string };

@@ -23,6 +23,7 @@ import {
   createToken,
   revokeToken,
 } from './commands/admin.ts';
+import { removeRecords } from './commands/retention.ts';
 import { createLeases } from './commands/create.ts';
 import { drainHost, undrainHost } from './commands/drain.ts';
 import { extendLease } from './commands/extend.ts';
@@ -145,6 +146,8 @@ function handle(draft: Draft, command: Command): Handled {
       return setClockDoubt(draft, command.divergenceMs);
     case 'clock.trust':
       return setClockDoubt(draft, null);
+    case 'records.remove':
+      return removeRecords(draft, command);
     case 'service.mode':
       return mode(draft, command.mode);
     default:

@@ -23,7 +23,15 @@ import { BatchBuilder } from './batch.ts';
 import type { Core } from './core.ts';
 import { recall, remember } from './idempotency.ts';
 import { EngineError, type EngineHooks, type EngineStats } from './engine-types.ts';
-import { StoreError, type CommitBatch, type LoadedState, type Store, type StoredEvent } from './ports.ts';
+import {
+  StoreError,
+  type CommitBatch,
+  type Expired,
+  type ExpiredQuery,
+  type LoadedState,
+  type Store,
+  type StoredEvent,
+} from './ports.ts';
 import { JudgedTime } from './time.ts';
 import type { Idempotency, Outcome } from './views.ts';
 
@@ -197,6 +205,10 @@ export class Engine implements Core {
 
   readLease(leaseId: LeaseId): Promise<Lease | null> {
     return this.#store.readLease(leaseId);
+  }
+
+  readExpired(query: ExpiredQuery): Promise<Expired> {
+    return this.#store.readExpired(query);
   }
 
   reportDate(dateMs: number): void {

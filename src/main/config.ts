@@ -8,7 +8,7 @@ import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { nearest } from '../base/nearest.ts';
 import { err, ok, type Result } from '../base/result.ts';
-import { formatDuration, parseDuration } from '../base/units.ts';
+import { DAY_MS, formatDuration, parseDuration } from '../base/units.ts';
 import { declaredConfigSchema } from '../declared/config.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../domain/settings.ts';
 import { patternFault } from '../openstack/readiness/console-match.ts';
@@ -23,6 +23,26 @@ const duration = z.string().transform((text, context) => {
   if (parsed.ok) return parsed.value;
   context.addIssue({ code: 'custom', message: parsed.error });
   return z.NEVER;
+});
+
+/** A century: what is kept longer is kept for ever. */
+const KEPT_MS_MAX = 36_525 * DAY_MS;
+
+/** How long records are kept. A day is what an answer to an Idempotency-Key may need. */
+const kept = z
+  .string()
+  .transform((text, context) => {
+    const parsed = parseDuration(text, KEPT_MS_MAX);
+    if (parsed.ok && parsed.value >= DAY_MS) return parsed.value;
+    context.addIssue({ code: 'custom', message: parsed.ok ? 'must be a day at least' : parsed.error });
+    return z.NEVER;
+  })
+  .nullable()
+  .default(null);
+
+const retentionSchema = z.strictObject({
+  leases: kept.describe('ended leases, from their end, with their intents; null: for ever'),
+  events: kept.describe('the audit log; null: for ever'),
 });
 
 const name = z
@@ -221,6 +241,7 @@ export const configSchema = z
       .describe('requests of one caller; null: no limit'),
     poll_interval: duration.default(15_000).describe('between two looks at each provider'),
     leases: leasesSchema.prefault({}).describe('limits and estimates for all leases'),
+    retention: retentionSchema.prefault({}).describe('how long records are kept; usage stays'),
     projects: z.array(projectSchema).max(10_000).default([]).describe('quotas; they win over `project set`'),
     declared: declaredConfigSchema.nullable().default(null).describe('hosts that are there already'),
     clouds: z
@@ -282,6 +303,7 @@ export function printable(config: Config): object {
   return {
     ...config,
     poll_interval: formatDuration(config.poll_interval),
+    retention: { leases: keptText(config.retention.leases), events: keptText(config.retention.events) },
     leases: {
       ...leases,
       max_duration: formatDuration(leases.max_duration),
@@ -291,6 +313,10 @@ export function printable(config: Config): object {
       warnings: leases.warnings.map(formatDuration),
     },
   };
+}
+
+function keptText(durationMs: number | null): string | null {
+  return durationMs === null ? null : formatDuration(durationMs);
 }
 
 function faultTexts(issue: z.core.$ZodIssue, path: string): readonly string[] {

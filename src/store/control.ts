@@ -3,7 +3,15 @@ import type { Control } from '../domain/model/control.ts';
 
 /** The switches of a store that was just made. */
 export function newControl(deploymentId: string): Control {
-  return { deploymentId, freeze: null, clockDoubt: null, mode: { kind: 'act' }, queueSeq: 0, grantSeq: 0 };
+  return {
+    deploymentId,
+    freeze: null,
+    clockDoubt: null,
+    mode: { kind: 'act' },
+    queueSeq: 0,
+    grantSeq: 0,
+    eventFloor: null,
+  };
 }
 
 /** Marks everything that the deployment makes outside: `berth:<id>:<lease>` fits into a Nova tag (60). */

@@ -64,6 +64,9 @@ const PARAMETERS: readonly Parameter[] = [
     ids(`p_removed_${table.name}`, (plan) => plainOf(plan, entity)?.removedIds ?? []),
     rows(`p_${table.name}`, table, (plan) => plainOf(plan, entity)?.puts ?? []),
   ]),
+  ids('p_removed_leases', (plan) => plan.removedLeaseIds),
+  { name: 'p_floor_seq', type: 'bigint', of: (plan) => plan.eventFloor?.seq ?? null },
+  { name: 'p_floor_at_ms', type: 'bigint', of: (plan) => plan.eventFloor?.atMs ?? null },
   rows('p_events', eventTable, (plan) => plan.events),
 ];
 
@@ -144,6 +147,14 @@ BEGIN
   END IF;
   -- Removals first: a secret hash or a name may pass from one row to another within a batch.
   ${PLAIN.map(([, table]) => plainSql(table)).join('\n  ')}
+  IF p_removed_leases IS NOT NULL THEN
+    DELETE FROM intents WHERE lease_id = ANY (p_removed_leases);
+    DELETE FROM leases WHERE id = ANY (p_removed_leases);
+  END IF;
+  IF p_floor_seq IS NOT NULL THEN
+    UPDATE event_floor SET seq = p_floor_seq, at_ms = p_floor_at_ms WHERE seq < p_floor_seq;
+    IF FOUND THEN DELETE FROM events WHERE seq <= p_floor_seq; END IF;
+  END IF;
   ${ifGiven('p_events', insertSql(eventTable, 'p_events'))}
   INSERT INTO batches (revision, batch_id, event_seq, at_ms)
   VALUES (p_revision, p_batch_id, (SELECT coalesce(max(seq), 0) FROM events), p_at_ms);

@@ -24,6 +24,7 @@ import {
   readBatch,
   readEndedLeases,
   readEvents,
+  readExpired,
   readIntent,
   readLease,
 } from './reader.ts';
@@ -145,6 +146,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     findLeases: (prefix, limit) => read((ask) => findLeases(ask, prefix, limit)),
     readEndedLeases: (query) => read((ask) => readEndedLeases(ask, query)),
     hasIntent: (leaseId) => read((ask) => readIntent(ask, leaseId)),
+    readExpired: (query) => read((ask) => readExpired(ask, query)),
     close: async () => {
       if (closed) return;
       closed = true;

@@ -6,7 +6,13 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { LeaseId } from '../../base/ids.ts';
 import type { Lease } from '../../domain/model/lease.ts';
-import { StoreError, type EventQuery, type StoredEvent } from '../../engine/ports.ts';
+import {
+  StoreError,
+  type EventQuery,
+  type Expired,
+  type ExpiredQuery,
+  type StoredEvent,
+} from '../../engine/ports.ts';
 import { newControl } from '../control.ts';
 import type { LoadedText } from '../decode.ts';
 import type { Migration } from '../migrations.ts';
@@ -31,6 +37,7 @@ export interface SqliteCore {
   findLeases(prefix: string, limit: number): readonly Lease[];
   readEndedLeases(query: EndedQuery): readonly Lease[];
   hasIntent(leaseId: LeaseId): boolean;
+  readExpired(query: ExpiredQuery): Expired;
   close(): void;
 }
 
@@ -100,6 +107,7 @@ export function openCore(db: DatabaseSync, options: CoreOptions): SqliteCore {
     findLeases: (prefix, limit) => reading(() => reader.leasesLike(prefix, limit)),
     readEndedLeases: (query) => reading(() => reader.endedLeases(query)),
     hasIntent: (leaseId) => reading(() => reader.hasIntent(leaseId)),
+    readExpired: (query) => reading(() => reader.expired(query)),
     close: () => {
       if (db.isOpen) reading(() => db.close());
     },

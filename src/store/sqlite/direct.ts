@@ -40,6 +40,7 @@ export function createDirectStore(core: SqliteCore, hooks: DirectHooks = {}): St
     findLeases: (prefix, limit) => run(() => core.findLeases(prefix, limit)),
     readEndedLeases: (query) => run(() => core.readEndedLeases(query)),
     hasIntent: (leaseId) => run(() => core.hasIntent(leaseId)),
+    readExpired: (query) => run(() => core.readExpired(query)),
     close: () =>
       run(() => {
         closed = true;

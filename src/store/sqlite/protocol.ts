@@ -6,7 +6,7 @@
  */
 import type { LeaseId } from '../../base/ids.ts';
 import type { Lease } from '../../domain/model/lease.ts';
-import type { EventQuery, StoreError, StoredEvent } from '../../engine/ports.ts';
+import type { EventQuery, Expired, ExpiredQuery, StoreError, StoredEvent } from '../../engine/ports.ts';
 import type { LoadedText } from '../decode.ts';
 import type { SchemaError } from '../migrations.ts';
 import type { WritePlan } from '../plan.ts';
@@ -30,6 +30,7 @@ export type Call =
   | { readonly op: 'findLeases'; readonly prefix: string; readonly limit: number }
   | { readonly op: 'readEndedLeases'; readonly query: EndedQuery }
   | { readonly op: 'hasIntent'; readonly leaseId: LeaseId }
+  | { readonly op: 'readExpired'; readonly query: ExpiredQuery }
   /** Closes the file; the thread ends after its answer. */
   | { readonly op: 'close' };
 
@@ -49,6 +50,7 @@ export interface Answers {
   readonly findLeases: readonly Lease[];
   readonly readEndedLeases: readonly Lease[];
   readonly hasIntent: boolean;
+  readonly readExpired: Expired;
   readonly close: null;
 }
 

@@ -96,6 +96,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     findLeases: (prefix, limit) => call({ op: 'findLeases', prefix, limit }),
     readEndedLeases: (query) => call({ op: 'readEndedLeases', query }),
     hasIntent: (leaseId) => call({ op: 'hasIntent', leaseId }),
+    readExpired: (query) => call({ op: 'readExpired', query }),
     abort: () => thread.kill(),
     close: async () => {
       if (closed) return;

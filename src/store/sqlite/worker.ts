@@ -49,6 +49,8 @@ function perform(call: Call): Answers[Call['op']] {
       return core.readEndedLeases(call.query);
     case 'hasIntent':
       return core.hasIntent(call.leaseId);
+    case 'readExpired':
+      return core.readExpired(call.query);
     case 'close':
       core.close();
       return null;

@@ -45,8 +45,11 @@ const BATCH_MAX = 256;
 const CLOCK_CHECK_MS = 15_000;
 /** When something is due but has to wait (frozen): looked at again after so long. */
 const HELD_BACK_MS = 1000;
-/** Between two attempts to load the store again: a disk may be full for hours. */
-const RELOAD_BACKOFF = { initialMs: 100, maxMs: 10_000 };
+/**
+ * Between two attempts to load the store again. A disk may be full for hours; but a database that fails over
+ * is back at a moment that nobody announces, and the service within seconds of it.
+ */
+const RELOAD_BACKOFF = { initialMs: 100, maxMs: 2000 };
 
 export interface EngineOptions {
   readonly store: Store;

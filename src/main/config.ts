@@ -12,6 +12,7 @@ import { DAY_MS, formatDuration, parseDuration } from '../base/units.ts';
 import { declaredConfigSchema } from '../declared/config.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../domain/settings.ts';
 import { patternFault } from '../openstack/readiness/console-match.ts';
+import { parseAddress, withoutPassword } from '../store/postgres/url.ts';
 
 /** Where a check tells what is wrong; `path` counts from the checked value. */
 interface IssueSink {
@@ -91,6 +92,24 @@ const simulatedSchema = z.strictObject({
     .default(2)
     .describe('GPU hosts of the simulated cloud, each with two V100'),
   admin_port: z.int().min(0).max(65_535).default(0).describe('loopback port of its own API; 0: any free one'),
+});
+
+function refuseBadAddress(url: string, context: IssueSink): void {
+  const parsed = parseAddress(url);
+  if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.error });
+}
+
+const storeSchema = z.strictObject({
+  url: z
+    .string()
+    .superRefine(refuseBadAddress)
+    .describe('postgresql://USER@HOST:PORT,HOST:PORT/DATABASE?sslmode=verify-full&sslrootcert=FILE'),
+  password_file: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('file (0600) with the password; null: PGPASSWORD, ~/.pgpass, or none'),
 });
 
 function refuseBadPattern(source: string, context: IssueSink): void {
@@ -218,7 +237,15 @@ export const configSchema = z
       .nullable()
       .default(null)
       .describe('where machines reach this server; only needed for `phone_home`'),
-    data: z.string().min(1).default('.berth').describe('folder of the SQLite store'),
+    data: z
+      .string()
+      .min(1)
+      .default('.berth')
+      .describe("folder of the server's own key, and of the SQLite store"),
+    store: storeSchema
+      .nullable()
+      .default(null)
+      .describe('a PostgreSQL database to store in; null: SQLite in `data`'),
     mode: z.enum(['act', 'observe']).default('act').describe('observe: nothing is written outside'),
     insecure_http: z.boolean().default(false).describe('allow a listener beyond this machine without TLS'),
     trusted_proxies: z.array(z.string()).max(64).default([]).describe('whose X-Forwarded-For is believed'),
@@ -296,12 +323,13 @@ export function settingsOf(config: Config): Settings {
 
 /**
  * As it would be written in a file, durations as text. There are no secrets in it: those are in files of
- * their own.
+ * their own, and a password in the URL of the database is left out.
  */
 export function printable(config: Config): object {
-  const { leases } = config;
+  const { leases, store } = config;
   return {
     ...config,
+    store: store && { ...store, url: withoutPassword(store.url) },
     poll_interval: formatDuration(config.poll_interval),
     retention: { leases: keptText(config.retention.leases), events: keptText(config.retention.events) },
     leases: {

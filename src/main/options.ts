@@ -17,14 +17,12 @@ const DEMO_END_MS = 5 * SECOND_MS;
 export const CONFIG_PATH_DEFAULT = '/etc/berth/berth.yaml';
 
 export async function resolveOptions(options: ServeOptions): Promise<Config> {
-  if (options.storeUrl !== null) {
-    throw new ServeFailure(`--store ${options.storeUrl}: this version stores in SQLite only; use --data DIR`);
-  }
   const base = await fileConfig(options);
   const config: Config = {
     ...base,
     ...(options.listen !== null && { listen: options.listen }),
     ...(options.dataDir !== null && { data: options.dataDir }),
+    ...(options.storeUrl !== null && { store: namedStore(options.storeUrl, base) }),
     ...(options.mode !== null && { mode: options.mode }),
     ...(options.insecureHttp && { insecure_http: true }),
   };
@@ -42,6 +40,13 @@ export async function resolveOptions(options: ServeOptions): Promise<Config> {
 /** The data folder that `serve` would use. Throws ServeFailure. */
 export async function resolveDataDir(options: Pick<ServeOptions, 'configPath' | 'dataDir'>): Promise<string> {
   return options.dataDir ?? (await fileConfig({ ...options, demo: false })).data;
+}
+
+/** The URL of the command line, and what the file says of its password. */
+function namedStore(url: string, { store }: Config): Config['store'] {
+  const parsed = configSchema.safeParse({ store: { ...store, url } });
+  if (parsed.success) return parsed.data.store;
+  throw new ServeFailure(`--store ${parsed.error.issues.map((issue) => issue.message).join('; ')}`);
 }
 
 /** As the file describes it; a cloud that it does not describe is taken as clouds.yaml and the cloud itself do. */

@@ -11,13 +11,11 @@ import type { ServeOptions } from '../cli/io.ts';
 import { startControllers, type Controllers } from '../controllers/controllers.ts';
 import { Engine } from '../engine/engine.ts';
 import type { EngineError } from '../engine/engine-types.ts';
-import type { Store } from '../engine/ports.ts';
 import { Service } from '../engine/service.ts';
 import type { ProviderStatus } from '../engine/views.ts';
 import { checkListener } from '../server/listener.ts';
 import { LOG_REDACT_PATHS, type UserActor } from '../server/options.ts';
 import { createServer, type BerthServer } from '../server/server.ts';
-import { openSqliteStore } from '../store/sqlite/store.ts';
 import { bootstrapToken, pausePoints, randomIds, syncMode, syncProjects } from './bootstrap.ts';
 import { settingsOf, type Config } from './config.ts';
 import { DEMO_POLL_MS } from './demo.ts';
@@ -26,6 +24,7 @@ import { createPhoneHome } from './phone-home.ts';
 import { resolveOptions, ServeFailure } from './options.ts';
 import { secretKey } from './secret-key.ts';
 import { untilSignal } from './signals.ts';
+import { openStore, type OpenedStore } from './store.ts';
 import { VERSION } from './version.ts';
 
 /** Who everybody is in the demo. */
@@ -37,7 +36,7 @@ const FIRST_LOOK_MS_MAX = 5000;
 const FIRST_LOOK_POLL_MS = 20;
 
 interface Running {
-  readonly store: Store;
+  readonly opened: OpenedStore;
   readonly engine: Engine;
   /** Resolves when the engine stops by itself, with the reason. */
   readonly engineStopped: Promise<EngineError>;
@@ -69,7 +68,11 @@ export async function serve(options: ServeOptions, say: (line: string) => void):
     const url = await running.server.listen(host, port);
     await firstLook(running.controllers);
     for (const line of running.controllers.providers().flatMap(accountLines)) say(line);
-    for (const line of greeting(url, config, demo, await bootstrapToken(running.engine, demo))) say(line);
+    const { place, warnings } = running.opened;
+    for (const line of greeting({ url, config, demo, place }, await bootstrapToken(running.engine, demo))) {
+      say(line);
+    }
+    for (const warning of warnings) say(`Warning: ${warning}.`);
     if (running.simulatedUrl !== null) {
       say(`The simulated cloud is at ${running.simulatedUrl}; /_sim/state there shows what it holds.`);
     }
@@ -113,8 +116,10 @@ interface Parts {
 async function open({ config, options, logger, tls }: Parts, closers: Closer[]): Promise<Running> {
   const clock = systemClock;
   const ids: Ids = randomIds(clock);
-  const store = await openSqliteStore({ dir: config.data, version: VERSION, clock, ids });
+  const opened = await openStore(config, { clock, ids });
+  const { store } = opened;
   closers.push(() => store.close());
+  for (const warning of opened.warnings) logger.warn({ place: opened.place }, warning);
   const phoneHome = createPhoneHome(await secretKey(config.data), config.public_url);
   const stopped = Promise.withResolvers<EngineError>();
   const onError = (error: Error): void => logger.error({ err: error }, 'engine failure');
@@ -159,7 +164,15 @@ async function open({ config, options, logger, tls }: Parts, closers: Closer[]):
     tls,
   });
   const { simulatedUrl, close: closeProviders } = providers;
-  return { store, engine, engineStopped: stopped.promise, controllers, server, simulatedUrl, closeProviders };
+  return {
+    opened,
+    engine,
+    engineStopped: stopped.promise,
+    controllers,
+    server,
+    simulatedUrl,
+    closeProviders,
+  };
 }
 
 /**
@@ -184,7 +197,7 @@ async function stop(running: Running): Promise<void> {
   await Promise.race([running.server.close(), timeout]);
   await running.controllers.stop();
   running.engine.stop();
-  await running.store.close();
+  await running.opened.store.close();
   await running.closeProviders();
 }
 
@@ -208,16 +221,23 @@ function splitListen(listen: string): { readonly host: string; readonly port: nu
   return { host: match[1] ?? match[2] ?? '127.0.0.1', port };
 }
 
-function greeting(url: string, config: Config, demo: boolean, token: string | null): readonly string[] {
+interface Served {
+  readonly url: string;
+  readonly config: Config;
+  readonly demo: boolean;
+  readonly place: string;
+}
+
+function greeting({ url, config, demo, place }: Served, token: string | null): readonly string[] {
   if (demo) {
     const hosts = config.simulated?.hosts ?? 0;
     return [
       `Berth lends GPUs at ${url} (demo: a simulated cloud with ${hosts * 2} V100; open to everybody on this machine).`,
       'Try: bin/berth flavor list · bin/berth borrow gpu_tiny --for 1h · bin/berth lease list · bin/berth return ID',
-      `Look: ${url}/ (live numbers) · ${url}/ui/ (API) · docs/guide/first-lease.md · Ctrl-C stops; ${config.data} keeps everything.`,
+      `Look: ${url}/ (live numbers) · ${url}/ui/ (API) · docs/guide/first-lease.md · Ctrl-C stops; what it knows is kept in ${place}.`,
     ];
   }
-  const lines = [`Berth ${VERSION} serves at ${url}; data in ${config.data}.`];
+  const lines = [`Berth ${VERSION} serves at ${url}; data in ${place}.`];
   if (token !== null) {
     lines.push(`First start: this admin token is shown once and ends in 24 h: ${token}`);
     lines.push(

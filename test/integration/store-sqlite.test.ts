@@ -268,5 +268,5 @@ describe('migrations', () => {
 });
 
 function nextName(): string {
-  return `${String(readMigrations().length + 1).padStart(4, '0')}-later.sql`;
+  return `${String((readMigrations().at(-1)?.id ?? 0) + 1).padStart(4, '0')}-later.sql`;
 }

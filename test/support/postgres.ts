@@ -8,7 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { eventually } from './process.ts';
+import { eventually, type SiteStore } from './process.ts';
 
 const BIN = '/usr/lib/postgresql/15/bin';
 const START_MS_MAX = 30_000;
@@ -127,6 +127,21 @@ export class PostgresServer {
     const name = `db_${Math.random().toString(36).slice(2)}`;
     await this.sql(`CREATE DATABASE ${name} TEMPLATE template0`);
     return name;
+  }
+
+  /** A database for the server processes of one site. */
+  async siteStore(): Promise<SiteStore> {
+    const database = await this.createDatabase();
+    return {
+      args: ['--store', this.url(database)],
+      newestIntent: async () => {
+        const text = 'SELECT step, closed_at_ms FROM intents ORDER BY opened_at_ms DESC, ctid DESC LIMIT 1';
+        const [row] = await this.sql(text, database);
+        if (row === undefined) return null;
+        return { step: String(row['step']), isOpen: row['closed_at_ms'] === null };
+      },
+      remove: async () => void (await this.sql(`DROP DATABASE ${database} WITH (FORCE)`)),
+    };
   }
 
   /** Changes settings without a restart. */

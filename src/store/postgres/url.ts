@@ -34,7 +34,8 @@ const PARAMETERS = ['host', 'port', 'user', 'dbname', 'sslmode', 'sslrootcert', 
 const PORT_DEFAULT = 5432;
 const SOCKET_FOLDER = '/var/run/postgresql';
 const HOSTS_MAX = 8;
-const SHAPE = /^postgres(?:ql)?:\/\/(?:([^@/?]*)@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/;
+/** The last @ ends the user's part: one in a password may have been written as it is. */
+const SHAPE = /^postgres(?:ql)?:\/\/(?:([^/?]*)@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/;
 
 /** The error is one sentence, and never contains the password. */
 export function parseAddress(url: string): Result<Address, string> {
@@ -82,9 +83,9 @@ export function printHost({ host, port }: HostPort): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** A URL of any text without what stands between the user's name and the @; for `config print`. */
+/** A URL, right or wrong, without what stands between the user's name and the last @; for `config print`. */
 export function withoutPassword(url: string): string {
-  return url.replace(/^([a-z]+:\/\/[^:@/?]*):[^@/?]*@/, '$1@');
+  return url.replace(/^([a-z]+:\/\/[^:@/?]*):.*@/, '$1@');
 }
 
 function parseHosts(text: string, ports: string | null): Result<readonly HostPort[], string> {
@@ -97,7 +98,8 @@ function parseHosts(text: string, ports: string | null): Result<readonly HostPor
     const written = match?.[3] || portList[index] || portList[0];
     const port = written === undefined ? PORT_DEFAULT : Number(written);
     if (match === null || !Number.isInteger(port) || port < 1 || port > 65_535) {
-      return err(`has a host that is not HOST or HOST:PORT: '${part}'`);
+      // Not shown: it may be a part of a password.
+      return err('has a host that is not HOST or HOST:PORT; in a password / is written %2F, and ? %3F');
     }
     hosts.push({ host: decodeURIComponent(match[1] ?? match[2] ?? '') || SOCKET_FOLDER, port });
   }

@@ -51,6 +51,10 @@ const server: ServerCommands = {
     const { restore } = await import('./main/backup.ts');
     return onDataFolder('The data folder is as it was.', () => restore(options, systemClock));
   },
+  async migrateStore(options) {
+    const { migrateStore } = await import('./main/store-migrate.ts');
+    return onDataFolder('The database is as it was.', () => migrateStore(options, systemClock));
+  },
   async doctor(options) {
     const { examineClouds } = await import('./main/doctor.ts');
     return examineClouds(options, { env: process.env, folder: process.cwd(), clock: systemClock });

@@ -99,6 +99,25 @@ export interface RestoreOptions {
   readonly force: boolean;
 }
 
+/** What `berth store migrate` was asked for. */
+export interface StoreMigrateOptions {
+  /** The data folder. */
+  readonly from: string;
+  /** URL of the database. */
+  readonly to: string;
+  /** File with the password of the database; null: it is in the URL, PGPASSWORD, or none is needed. */
+  readonly passwordPath: string | null;
+  /** Told what is copied, and how many rows of it are done. */
+  readonly say: (what: string, rows: number) => void;
+}
+
+export interface StoreMigrateReport {
+  readonly from: string;
+  /** Without the password. */
+  readonly to: string;
+  readonly tables: readonly { readonly table: string; readonly rows: number; readonly hash: string }[];
+}
+
 export interface RestoreReport {
   readonly dir: string;
   /** Where the files went that were there before; null: there were none. */
@@ -135,6 +154,8 @@ export interface ServerCommands {
   checkBackup(path: string, passphrasePath: string | null): Promise<BackupReport>;
   /** Makes a data folder of a backup, while no server runs on it. */
   restore(options: RestoreOptions): Promise<RestoreReport>;
+  /** Moves a store to an empty database, compared row by row, while no server runs on either. */
+  migrateStore(options: StoreMigrateOptions): Promise<StoreMigrateReport>;
   /** The whole configuration as `serve` would use it, as YAML without secrets. */
   configPrint(path: string | null): Promise<string>;
 }

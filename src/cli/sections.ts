@@ -18,6 +18,7 @@ import { returnLease } from './commands/return.ts';
 import { doctor } from './commands/doctor-command.ts';
 import { configCheck, configPrint, serve, version } from './commands/serve.ts';
 import { freeze, status, thaw } from './commands/service.ts';
+import { storeMigrate } from './commands/store-migrate.ts';
 import { ssh } from './commands/ssh.ts';
 import { tokenCreate, tokenList, tokenRevoke } from './commands/token.ts';
 import type { Section } from './help.ts';
@@ -67,6 +68,6 @@ export const sections: readonly Section[] = [
   },
   {
     title: 'Run the service',
-    commands: [serve, doctor, backup, restore, configCheck, configPrint, version],
+    commands: [serve, doctor, backup, restore, storeMigrate, configCheck, configPrint, version],
   },
 ];

@@ -21,6 +21,12 @@ export interface Migration {
 /** What a database says of a migration that it has. */
 export type AppliedMigration = Omit<Migration, 'sql'>;
 
+/**
+ * Stands among the migrations of a store that has moved: no version has it, so every one refuses to start. To
+ * go back: DELETE FROM schema_migrations WHERE id = 999999.
+ */
+export const MOVED_ID = 999_999;
+
 /** The database is not one that this version of Berth may write to. Nothing was changed. */
 export class SchemaError extends Error {
   override readonly name = 'SchemaError';
@@ -57,6 +63,9 @@ export function missingMigrations(
   known: readonly Migration[],
 ): readonly Migration[] {
   for (const { id, name, checksum } of applied) {
+    if (id === MOVED_ID) {
+      throw new SchemaError('newer', `the store has ${name}: name that in store.url of the configuration`);
+    }
     const own = known.find((each) => each.id === id);
     if (own === undefined) {
       throw new SchemaError(

@@ -86,6 +86,7 @@ export function createCliTest(options: CliTestOptions = {}): CliTest {
       configCheck: async () => options.faults ?? [],
       backup: () => Promise.reject(new UsageError('there is no data folder', 'Make one.')),
       checkBackup: () => Promise.reject(new UsageError('there is no backup', 'Make one.')),
+      migrateStore: () => Promise.reject(new UsageError('there is no store', 'Make one.')),
       restore: () => Promise.reject(new UsageError('there is no backup', 'Make one.')),
       configPrint: async (path) => `path: ${path ?? 'default'}`,
       ...options.server,

@@ -3,11 +3,11 @@
 
 -- Events up to `seq` were removed, the last of them of `at_ms`. One row; 0: none was.
 CREATE TABLE event_floor (
-  only INTEGER PRIMARY KEY CHECK (only = 1),
+  "only" INTEGER PRIMARY KEY CHECK ("only" = 1),
   seq BIGINT NOT NULL CHECK (seq >= 0),
   at_ms BIGINT NOT NULL
 );
-INSERT INTO event_floor (only, seq, at_ms) VALUES (1, 0, 0);
+INSERT INTO event_floor ("only", seq, at_ms) VALUES (1, 0, 0);
 
 CREATE FUNCTION event_floor_only_rises() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -254,7 +254,7 @@ export function describeStore(title: string, createFixture: () => Promise<StoreF
     });
 
     test('what has been kept for long enough is found, the oldest first, and goes with its intents', async () => {
-      const intent: Change = {
+      const opened: Change = {
         entity: 'intent',
         id: 'i1',
         after: { id: asId('i1'), leaseId: asId('l1'), step: 'createPort', openedAtMs: NOW_MS, timeoutMs: 1 },
@@ -262,7 +262,7 @@ export function describeStore(title: string, createFixture: () => Promise<StoreF
       const closed: Change = { entity: 'intent', id: 'i1', after: null };
       await store.commit(
         batch(
-          [...[1, 2, 3].map((n) => put(sampleLease(`l${n}`, ended(NOW_MS + n)))), intent, closed],
+          [...[1, 2, 3].map((n) => put(sampleLease(`l${n}`, ended(NOW_MS + n)))), opened, closed],
           [1, 2, 3, 4].map((seq) => sampleEvent(seq, { atMs: NOW_MS + seq })),
         ),
       );

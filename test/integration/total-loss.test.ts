@@ -211,9 +211,9 @@ test('a backup under constant commits is whole, as of one of them', { timeout: 6
   const store = await openStore();
   const loaded = await store.load();
   let { revision } = loaded;
-  let isOver = false;
+  const writer = { isOver: false };
   const write = async (): Promise<void> => {
-    while (!isOver) {
+    while (!writer.isOver) {
       revision += 1;
       const { control } = loaded.snapshot;
       await store.commit({
@@ -249,7 +249,7 @@ test('a backup under constant commits is whole, as of one of them', { timeout: 6
     expect(said).toBe(last);
     expect(last).toBeGreaterThanOrEqual(before - 1);
   }
-  isOver = true;
+  writer.isOver = true;
   await writing;
   await store.close();
 });

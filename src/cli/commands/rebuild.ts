@@ -1,5 +1,5 @@
 import type { AdoptableListJson } from '../../api/leases.ts';
-import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../base/units.ts';
+import { DAY_MS, formatTime, MINUTE_MS, SECOND_MS } from '../../base/units.ts';
 import type { Client } from '../../client/client.ts';
 import { ApiError } from '../../client/errors.ts';
 import { defineCommand } from '../command.ts';
@@ -206,8 +206,7 @@ function lengthOf(found: Found, given: Given, nowMs: number, isShelved: boolean)
 }
 
 function columns(nowMs: number): readonly Column<Outcome>[] {
-  const iso = (timeMs: number | null): string | null =>
-    timeMs === null ? null : new Date(timeMs).toISOString();
+  const iso = (timeMs: number | null): string | null => (timeMs === null ? null : formatTime(timeMs));
   return [
     { name: 'Lease', cell: ({ found }) => idCell(found.lease_id) },
     { name: 'Name', cell: ({ found }) => textCell(found.name) },

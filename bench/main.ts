@@ -15,10 +15,12 @@ import { checksTable, printMachine, printTable } from './print.ts';
 import { benchRelease } from './release.ts';
 import { benchStart } from './start.ts';
 import { benchStoreAlone } from './store-alone.ts';
+import { benchStorePostgres } from './store-postgres.ts';
 
 const BENCHES: readonly Bench[] = [
   { name: 'decision', summary: 'one decision at 100 and 10,000 hosts', run: benchDecision },
   { name: 'store', summary: 'the store alone against bare SQLite', run: benchStoreAlone },
+  { name: 'store-postgres', summary: 'the store against bare PostgreSQL', run: benchStorePostgres },
   { name: 'grants', summary: 'durable grants through the engine against bare SQLite', run: benchGrants },
   { name: 'http', summary: 'borrow and return over HTTP against a trivial POST', run: benchHttp },
   { name: 'flavors', summary: 'the flavor report against a trivial GET', run: benchFlavors },

@@ -157,7 +157,10 @@ export function bareWriter(db: DatabaseSync): (plan: WritePlan) => void {
 }
 
 /** The first batch brings the hosts; each of the others grants one group, as the engine would write it. */
-function makeBatches({ grants, groupSize, seed }: StoreBenchOptions, epoch: number): readonly CommitBatch[] {
+export function makeBatches(
+  { grants, groupSize, seed }: StoreBenchOptions,
+  epoch: number,
+): readonly CommitBatch[] {
   const prng = createPrng(seed);
   const hosts = Array.from({ length: Math.ceil(grants / CARDS_PER_HOST) }, (_, host) =>
     unitHost(

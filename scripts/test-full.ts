@@ -42,6 +42,12 @@ const provisions: readonly Provision[] = [
     install: () => installFromDebian('python3-openstacksdk'),
   },
   {
+    name: 'PostgreSQL',
+    isNeededBy: (source) => source.includes('PostgresServer'),
+    isPresent: () => fs.existsSync('/usr/lib/postgresql/15/bin/postgres'),
+    install: () => installFromDebian('postgresql-15'),
+  },
+  {
     name: 'OpenStack',
     isNeededBy: (source) => /\bstartRealCloud\b/.test(source),
     isPresent: () =>

@@ -31,7 +31,7 @@ const server: ServerCommands = {
       if (
         error instanceof ServeFailure ||
         error instanceof StoreLockedError ||
-        (error instanceof StoreError && error.code === 'refused') ||
+        error instanceof StoreError ||
         error instanceof SchemaError
       ) {
         throw new CliFailure(error.message, 'Nothing was changed in any cloud.', 1);

@@ -15,9 +15,10 @@ import {
   type StoreManifest,
 } from '../store/backup/manifest.ts';
 import { isSealed } from '../store/backup/seal.ts';
+import { withoutPassword } from '../store/postgres/url.ts';
 import { checkStore, copyStore } from '../store/sqlite/copy.ts';
 import { installBackup } from '../store/sqlite/restore.ts';
-import { resolveDataDir, ServeFailure } from './options.ts';
+import { resolveData, ServeFailure } from './options.ts';
 import { VERSION } from './version.ts';
 
 /** Short ones are found by trying. */
@@ -27,8 +28,8 @@ const [STORE, KEY, MANIFEST] = ['berth.sqlite', 'secrets.key', 'manifest.json'] 
 
 /** Backs up the data folder. `stdout` gets the file where `-` is named. Throws ServeFailure, StoreError. */
 export async function backUp(options: BackupOptions, nowMs: number, stdout: Writable): Promise<BackupReport> {
-  if (options.storeUrl !== null && !options.keyOnly) throw databaseFailure(options.storeUrl, 'backup');
-  const dir = await resolveDataDir(options);
+  const { dir, storeUrl } = await resolveData(options);
+  if (storeUrl !== null && !options.keyOnly) throw databaseFailure(storeUrl, 'backup');
   const passphrase = await readPassphrase(options.passphrasePath);
   const path = options.path === '-' ? null : resolve(options.path);
   if (path !== null && existsSync(path))
@@ -99,12 +100,12 @@ export async function checkBackup(file: string, passphrasePath: string | null): 
 
 /** Throws BackupError, ServeFailure, StoreLockedError, SchemaError, StoreError. */
 export async function restore(options: RestoreOptions, clock: Clock): Promise<RestoreReport> {
-  if (options.storeUrl !== null) throw databaseFailure(options.storeUrl, 'restore');
-  const dir = await resolveDataDir(options);
+  const { dir, storeUrl } = await resolveData(options);
   const passphrase = await readPassphrase(options.passphrasePath);
   await mkdir(dir, { recursive: true, mode: 0o700 });
   return staged(join(dir, '.restore-'), async (stage) => {
     const { manifest, parts } = await unpackChecked(options.path, stage, passphrase);
+    if (storeUrl !== null && parts.has(STORE)) throw databaseFailure(storeUrl, 'restore');
     const { asideDir, facts } = await installBackup({
       dir,
       stage,
@@ -128,9 +129,7 @@ export async function restore(options: RestoreOptions, clock: Clock): Promise<Re
 
 /** A database has tools of its own, which know replication and points in time; only the key is ours. */
 function databaseFailure(storeUrl: string, what: 'backup' | 'restore'): ServeFailure {
-  const url = URL.parse(storeUrl);
-  if (url !== null) url.password = '';
-  const shown = url?.href ?? storeUrl;
+  const shown = withoutPassword(storeUrl);
   return new ServeFailure(
     what === 'backup'
       ? `the store is a database: back it up with pg_dump --format=custom --file=berth.dump '${shown}' ` +

@@ -37,9 +37,14 @@ export async function resolveOptions(options: ServeOptions): Promise<Config> {
   return { ...config, clouds };
 }
 
-/** The data folder that `serve` would use. Throws ServeFailure. */
-export async function resolveDataDir(options: Pick<ServeOptions, 'configPath' | 'dataDir'>): Promise<string> {
-  return options.dataDir ?? (await fileConfig({ ...options, demo: false })).data;
+/** The data folder that `serve` would use, and the database beside it. Throws ServeFailure. */
+export async function resolveData(
+  options: Pick<ServeOptions, 'configPath' | 'dataDir' | 'storeUrl'>,
+): Promise<{ readonly dir: string; readonly storeUrl: string | null }> {
+  const { data, store } = await fileConfig({ ...options, demo: false });
+  // Who names a folder means what is in it.
+  const configured = options.dataDir === null ? (store?.url ?? null) : null;
+  return { dir: options.dataDir ?? data, storeUrl: options.storeUrl ?? configured };
 }
 
 /** The URL of the command line, and what the file says of its password. */

@@ -7,7 +7,7 @@ import {
 } from '../../src/store/postgres/store.ts';
 import { parseAddress, type Address } from '../../src/store/postgres/url.ts';
 
-export function addressOf(url: string): Address {
+function addressOf(url: string): Address {
   const parsed = parseAddress(url);
   if (!parsed.ok) throw new Error(parsed.error);
   return parsed.value;

@@ -36,7 +36,7 @@ export interface ServerProcess {
   readonly pid: number;
   readonly url: string;
   readonly client: Client;
-  /** Of the simulated cloud. */
+  /** Of the simulated cloud; empty without one. */
   readonly cloudUrl: string;
   readonly exited: Promise<Exit>;
   /** Everything that it has written to standard error so far. */
@@ -50,6 +50,8 @@ export interface StartOptions {
   readonly pausePoint?: string;
   /** Further arguments of `serve`. */
   readonly args?: readonly string[];
+  /** False: the configuration that `args` names has hosts of its own. Default: the simulated cloud. */
+  readonly isSimulated?: boolean;
 }
 
 /** Where the servers of a site keep what they know. */
@@ -186,7 +188,7 @@ async function startProcess(data: string, options: StartOptions): Promise<Server
   void exited.then(() => (isOver = true));
   const urls = (): readonly (string | undefined)[] => [
     / at (http:\S+) \(demo/.exec(stdout())?.[1],
-    /simulated cloud is at (http:[^;\s]+)/.exec(stdout())?.[1],
+    options.isSimulated === false ? '' : /simulated cloud is at (http:[^;\s]+)/.exec(stdout())?.[1],
   ];
   const said = (): string => `${stdout()}${stderr()}`;
   await eventually(

@@ -9,7 +9,10 @@ const folderOptions = {
   dataDir: text('--data DIR', 'Data folder of the server; default: that of the configuration.'),
   configPath: text('--config FILE', 'Configuration file (YAML) of the server.'),
   storeUrl: text('--store URL', 'The store is a database of its own: says how to do it there.'),
-  passphrasePath: text('--passphrase-file FILE', 'Its first line seals the backup (AES-256-GCM).'),
+  passphrasePath: text(
+    '--passphrase-file FILE',
+    'The passphrase that is in it seals the backup (AES-256-GCM).',
+  ),
 };
 
 export const backup = defineCommand({

@@ -1,7 +1,7 @@
 /**
  * A commit as one round trip: one call of a function that takes the rows of a plan as JSON, checks the epoch,
- * and writes each table with one statement. The function belongs to the session (pg_temp), so that its text is
- * always this program's and needs no migration. Why so, and what it costs: docs/adr/0007-postgresql.md.
+ * and writes each table with one statement. The function belongs to the session (pg_temp), so that its text
+ * is always this program's and needs no migration. Why so, and what it costs: docs/adr/0007-postgresql.md.
  */
 import { BATCHES_KEPT, type ClaimRows, type PlainEntity, type WritePlan } from '../plan.ts';
 import {
@@ -70,8 +70,15 @@ const PARAMETERS: readonly Parameter[] = [
   rows('p_events', eventTable, (plan) => plan.events),
 ];
 
-/** Makes the function; once per session. */
+/**
+ * Makes the function; once per session. Plans are made once and kept, and a table may be empty when its plan
+ * is made and have millions of rows later: so the writer's plans go by the keys, whatever the statistics say.
+ */
 export const COMMIT_FUNCTION_SQL = `
+SET plan_cache_mode = force_generic_plan;
+SET enable_seqscan = off;
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
 CREATE FUNCTION pg_temp.berth_commit(${PARAMETERS.map(({ name, type }) => `${name} ${type}`).join(', ')})
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -90,7 +97,8 @@ BEGIN
   -- largest, leases, claims given back, claims granted, claims observed, hosts as they are in the end.
   IF p_hosts IS NOT NULL THEN
     changed_hosts := ARRAY(
-      SELECT new.id FROM json_populate_recordset(NULL::hosts, p_hosts) AS new LEFT JOIN hosts AS old USING (id)
+      SELECT new.id FROM json_populate_recordset(NULL::hosts, p_hosts) AS new
+      LEFT JOIN hosts AS old USING (id)
       WHERE old.id IS NULL OR (old.body->'devices')::text <> (new.body->'devices')::text
     );
     ${putSql(hostTable, 'p_hosts')};
@@ -103,7 +111,8 @@ BEGIN
   END IF;
   IF p_leases IS NOT NULL THEN
     ${putSql(leaseTable, 'p_leases')};
-    -- Times may have moved. Taking and giving back the same devices would be refused on a host that has shrunk.
+    -- Times may have moved. Taking and giving back the same devices would be refused on a host that has
+    -- shrunk.
     kept_claims := ARRAY(
       SELECT lease_id FROM claims JOIN (
         SELECT lease_id, holding FROM json_populate_recordset(NULL::claims, p_granted_claims)

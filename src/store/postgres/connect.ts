@@ -7,8 +7,8 @@ import type { ConnectionOptions } from 'node:tls';
 import type { ClientConfig } from 'pg';
 import type { Clock } from '../../base/clock.ts';
 import { StoreError } from '../../engine/ports.ts';
-import { passwordFor, type PasswordSources } from './password.ts';
 import { numberAt, textAt, theRow } from '../row.ts';
+import { passwordFor, type PasswordSources } from './password.ts';
 import { openSession, type Session } from './session.ts';
 import { printHost, type Address, type HostPort } from './url.ts';
 

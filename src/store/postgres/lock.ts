@@ -1,6 +1,7 @@
 /**
  * One server per database: a lock that the writer's own connection holds. The server drops it with the
- * connection, however that ends, so there is no stale lock; and whoever has lost the connection can write nothing.
+ * connection, however that ends, so there is no stale lock; and whoever has lost the connection can write
+ * nothing.
  */
 import { parseHolder, StoreLockedError, type Holder } from '../holder.ts';
 import { numberAt } from '../row.ts';

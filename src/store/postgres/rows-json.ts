@@ -1,6 +1,6 @@
 /**
- * Rows as one JSON text, for json_populate_recordset: the columns that hold JSON already go in as they are, not
- * as text within text.
+ * Rows as one JSON text, for json_populate_recordset: the columns that hold JSON already go in as they are,
+ * not as text within text.
  */
 import type { Columns, Row } from '../tables.ts';
 

@@ -1,6 +1,6 @@
 /**
- * One connection to one server, with a time-out on everything that is asked of it. Asks one thing at a time; a
- * connection that does not answer in time is given up, because what it still does is not known.
+ * One connection to one server, with a time-out on everything that is asked of it. Asks one thing at a time;
+ * a connection that does not answer in time is given up, because what it still does is not known.
  */
 import { Socket } from 'node:net';
 import { Client, types, type ClientConfig } from 'pg';

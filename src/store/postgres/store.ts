@@ -1,6 +1,6 @@
 /**
- * The PostgreSQL store as the engine uses it. Owns the connection that writes, the lock that goes with it, and
- * what the loss of both means; decides nothing about the data.
+ * The PostgreSQL store as the engine uses it. Owns the connection that writes, the lock that goes with it,
+ * and what the loss of both means; decides nothing about the data.
  */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
@@ -65,8 +65,8 @@ interface Opened extends Primary {
 }
 
 /**
- * Opens (or makes) the store. Rejects with StoreLockedError while another process has the database, SchemaError
- * where it is of another version, StoreError where no server takes writes.
+ * Opens (or makes) the store. Rejects with StoreLockedError while another process has the database,
+ * SchemaError where it is of another version, StoreError where no server takes writes.
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
   const { address, passwords, clock, version } = options;
@@ -114,7 +114,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     return opened;
   };
   const read = <T>(run: (ask: (statement: Statement) => Promise<readonly Row[]>) => Promise<T>): Promise<T> =>
-    asStoreError('statement', () => run(current().readers.ask));
+    asStoreError('statement', () => run((statement) => current().readers.ask(statement)));
 
   return {
     place: printAddress(address),
@@ -220,8 +220,8 @@ async function loadFrom({ session, backendPid, created }: Opened, holder: Holder
 
 /**
  * When the wait for a synchronous standby is cancelled, PostgreSQL confirms the COMMIT all the same, with a
- * warning (syncrep.c, SyncRepWaitForLSN): it is on this server alone, and a failover would lose it. A load that
- * was confirmed without one proves that all before it has reached the standby.
+ * warning (syncrep.c, SyncRepWaitForLSN): it is on this server alone, and a failover would lose it. A load
+ * that was confirmed without one proves that all before it has reached the standby.
  */
 function checkReplicated(warnings: readonly string[]): void {
   const [warning] = warnings;

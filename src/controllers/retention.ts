@@ -1,7 +1,7 @@
 /**
  * Removes ended leases and events once they have been kept for as long as the operator wants: the oldest
- * first, a few at a time, so that no commit of a borrower waits long behind one of these. Usage has records of
- * its own, which stay.
+ * first, a few at a time, so that no commit of a borrower waits long behind one of these. Usage has its own
+ * records, which stay.
  */
 import { sleep } from '../base/clock.ts';
 import { HOUR_MS, MINUTE_MS } from '../base/units.ts';

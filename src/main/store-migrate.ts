@@ -16,8 +16,8 @@ import { databaseOf } from './store.ts';
 import { VERSION } from './version.ts';
 
 /**
- * Works on a copy, so that the source stays as it is but for the mark that no server may start on it any more.
- * Rejects with ServeFailure, StoreLockedError, SchemaError, StoreError.
+ * Works on a copy, so that the source stays as it is but for the mark that no server may start on it any
+ * more. Rejects with ServeFailure, StoreLockedError, SchemaError, StoreError.
  */
 export async function migrateStore(options: StoreMigrateOptions, clock: Clock): Promise<StoreMigrateReport> {
   const { from, to, passwordPath, say } = options;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll } from 'vitest';
 import { StoreLockedError } from '../../src/store/holder.ts';
 import type { PostgresStore } from '../../src/store/postgres/store.ts';
+import { describeRetention } from '../integration/store-retention-suite.ts';
 import { describeStore, type StoreFixture } from '../integration/store-suite.ts';
 import { openStoreAt } from '../support/postgres-store.ts';
 import { PostgresServer } from '../support/postgres.ts';
@@ -11,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.remove());
 
-describeStore('PostgreSQL store', async (): Promise<StoreFixture> => {
+async function createFixture(): Promise<StoreFixture> {
   const database = await server.createDatabase();
   const open: PostgresStore[] = [];
   return {
@@ -32,4 +33,7 @@ describeStore('PostgreSQL store', async (): Promise<StoreFixture> => {
       await server.sql(`DROP DATABASE ${database} WITH (FORCE)`);
     },
   };
-});
+}
+
+describeStore('PostgreSQL store', createFixture);
+describeRetention('PostgreSQL store', createFixture);

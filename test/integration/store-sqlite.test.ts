@@ -15,6 +15,7 @@ import { createMigration } from '../../src/store/migrations.ts';
 import { dumpSchema, migrate, readMigrations } from '../../src/store/sqlite/migrations.ts';
 import { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from '../../src/store/sqlite/store.ts';
 import { batchMaker, put, putHost, sampleEvent, sampleHost, sampleLease } from './store-samples.ts';
+import { describeRetention } from './store-retention-suite.ts';
 import { describeStore, type StoreFixture } from './store-suite.ts';
 
 const SCHEMA = fileURLToPath(new URL('../../src/store/sqlite/schema.sql', import.meta.url));
@@ -29,7 +30,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 const openStore = (more: Partial<SqliteStoreOptions> = {}): Promise<SqliteStore> =>
   openSqliteStore({ dir, version: '0.0.0', clock: systemClock, ids: { next: () => 'dep' }, ...more });
 
-describeStore('direct store', async () => {
+async function directFixture(): Promise<StoreFixture> {
   const path = join(dir, 'berth.sqlite');
   const open: DatabaseSync[] = [];
   const connect = (): DatabaseSync => {
@@ -42,7 +43,10 @@ describeStore('direct store', async () => {
     sql: async (statement) => connect().prepare(statement).all(),
     destroy: async () => open.forEach((db) => db.close()),
   };
-});
+}
+
+describeStore('direct store', directFixture);
+describeRetention('direct store', directFixture);
 
 describeStore('store with a writer thread', async () => {
   const path = join(dir, 'berth.sqlite');

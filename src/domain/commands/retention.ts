@@ -5,8 +5,8 @@ import type { Draft } from '../draft.ts';
 import { DONE, type Handled } from './handled.ts';
 
 /**
- * A lease that has ended is gone outside, so nobody needs its intents any more: should something of it turn up
- * after all, it has none on record, and is reported instead of deleted.
+ * A lease that has ended is gone outside, so nobody needs its intents any more: should something of it turn
+ * up after all, it has none on record, and is reported instead of deleted.
  */
 export function removeRecords(
   draft: Draft,

@@ -1,6 +1,6 @@
 /**
- * The mark of a store that has moved to a database: a migration that no version has, so that every one refuses
- * to start on it, and says where it is now.
+ * The mark of a store that has moved to a database: a migration that no version has, so that every one
+ * refuses to start on it, and says where it is now.
  */
 import { DatabaseSync } from 'node:sqlite';
 import { MOVED_ID } from '../migrations.ts';

@@ -216,6 +216,7 @@ function putControl(grantSeq: number): Change {
     clockDoubt: null,
     queueSeq: grantSeq,
     grantSeq,
+    eventFloor: null,
   } as const;
   return { entity: 'control', id: 'control', after: { ...after, mode: { kind: 'act' } } };
 }

@@ -9,6 +9,15 @@ import { configSchema, loadConfig, printable } from './main/config.ts';
 import { CONFIG_PATH_DEFAULT, ServeFailure } from './main/options.ts';
 import { VERSION } from './main/version.ts';
 
+/** What the classes of errors of a data folder are called. */
+const DATA_FAILURES: ReadonlySet<string> = new Set([
+  'ServeFailure',
+  'StoreLockedError',
+  'StoreError',
+  'SchemaError',
+  'BackupError',
+]);
+
 const server: ServerCommands = {
   async serve(options) {
     // Loaded only here: a client command should not wait for a server that it does not start.
@@ -29,6 +38,22 @@ const server: ServerCommands = {
       }
       throw systemFailure(error) ?? error;
     }
+  },
+  async backup(options) {
+    const { backUp } = await import('./main/backup.ts');
+    return onDataFolder('No backup was made.', () => backUp(options, systemClock.wallMs(), process.stdout));
+  },
+  async checkBackup(path, passphrasePath) {
+    const { checkBackup } = await import('./main/backup.ts');
+    return onDataFolder('Use another backup.', () => checkBackup(path, passphrasePath));
+  },
+  async restore(options) {
+    const { restore } = await import('./main/backup.ts');
+    return onDataFolder('The data folder is as it was.', () => restore(options, systemClock));
+  },
+  async migrateStore(options) {
+    const { migrateStore } = await import('./main/store-migrate.ts');
+    return onDataFolder('The database is as it was.', () => migrateStore(options, systemClock));
   },
   async doctor(options) {
     const { examineClouds } = await import('./main/doctor.ts');
@@ -66,6 +91,17 @@ void runCli(process.argv.slice(2), processIo(process, VERSION, server, clouds)).
 async function cloudLogins(): Promise<CloudLogins> {
   const { createCloudLogins } = await import('./main/cloud-login.ts');
   return createCloudLogins({ env: process.env, folder: process.cwd(), clock: systemClock });
+}
+
+/** Tells what goes wrong with a data folder or a backup as a failure with what to do. */
+async function onDataFolder<T>(fix: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    if (DATA_FAILURES.has(error.name)) throw new CliFailure(error.message, fix, 1, { cause: error });
+    throw systemFailure(error) ?? error;
+  }
 }
 
 /**

@@ -25,6 +25,17 @@ const freezeState = z
 
 export const oneFreeze = z.object({ freeze: freezeState });
 
+export const oneDeployment = z.object({ deployment_id: z.string() });
+
+export const takeOverBody = z
+  .strictObject({
+    deployment_id: z
+      .string()
+      .regex(/^[A-Za-z0-9-]{1,40}$/, 'must be the deployment id of a mark')
+      .meta({ description: 'Of the marks in the cloud, as GET /v1/adoptions shows it.' }),
+  })
+  .meta({ id: 'TakeOver' });
+
 export const freezeBody = z.strictObject({ reason: lineOfText(1000) }).meta({ id: 'CreateFreeze' });
 
 const accountJson = z.object({

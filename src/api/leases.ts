@@ -272,20 +272,24 @@ export const adoptionBody = z
     project_id: idText,
     owner_id: idText,
     flavor: idText.meta({ description: 'Id or name.' }),
-    host: idText.meta({ description: 'Id or name.' }),
+    host: idText.nullish().meta({ description: 'Id or name; left out: it is on the shelf.' }),
     server_id: idText,
     port_id: idText.nullish(),
     floating_ip_id: idText.nullish(),
-    connection: z.strictObject({
-      host: addressText,
-      port: z.int().min(1).max(65_535).default(22),
-      user: z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'must be a Linux user name'),
-    }),
+    connection: z
+      .strictObject({
+        host: addressText,
+        port: z.int().min(1).max(65_535).default(22),
+        user: z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'must be a Linux user name'),
+      })
+      .nullish()
+      .meta({ description: 'With the host.' }),
     duration: durationText.nullish(),
     duration_seconds: durationSeconds.nullish(),
     at_end: z.enum(AT_ENDS).default('shelve'),
   })
   .superRefine(requireOneDuration)
+  .superRefine(requireWholePlace)
   .meta({ id: 'Adoption' });
 
 export const adoptableList = z.object({
@@ -293,7 +297,9 @@ export const adoptableList = z.object({
     z.object({
       server_id: z.string(),
       name: z.string(),
-      status: z.string().meta({ description: 'As Nova names it. Only what is ACTIVE can be adopted.' }),
+      status: z
+        .string()
+        .meta({ description: 'As Nova names it. What is ACTIVE or SHELVED_OFFLOADED can be adopted.' }),
       provider_id: z.string(),
       deployment_id: z.string().meta({ description: 'Of the tag: the deployment that made it.' }),
       lease_id: z.string().meta({ description: 'Of the tag.' }),
@@ -305,10 +311,26 @@ export const adoptableList = z.object({
       port_id: z.string().nullable(),
       floating_ip_id: z.string().nullable(),
       launched_at: timeOutOrNull,
+      duration_seconds: z
+        .int()
+        .nullable()
+        .meta({ description: 'It was lent for so long, as its metadata say.' }),
+      at_end: z.enum(AT_ENDS).nullable(),
     }),
   ),
 });
 export type AdoptableListJson = z.output<typeof adoptableList>;
+
+function requireWholePlace(
+  body: { readonly host?: unknown; readonly connection?: unknown },
+  context: z.core.$RefinementCtx,
+): void {
+  const has = [body.host, body.connection].filter((value) => value !== undefined && value !== null);
+  if (has.length !== 1) return;
+  const path = [body.host === undefined || body.host === null ? 'host' : 'connection'];
+  const fix = "Give both 'host' and 'connection', or neither for what is on the shelf.";
+  addIssue(context, 'missing_field', 'where it runs is said by half', fix, path);
+}
 
 function requireOneWanted(
   body: { readonly flavor?: unknown; readonly requirements?: unknown },

@@ -10,12 +10,14 @@ import {
   done,
   findingList,
   freezeBody,
+  oneDeployment,
   oneFreeze,
   oneProject,
   projectList,
   projectWithUse,
   putProjectBody,
   statusJson,
+  takeOverBody,
   tokenList,
 } from './admin.ts';
 import {
@@ -172,7 +174,8 @@ const waitingRoutes = {
     description:
       'With `Accept: text/event-stream` it follows: each message has the number of the event as its id and ' +
       'the event as JSON; `Last-Event-ID` or `after` resume. A comment every 15 seconds shows that the ' +
-      'stream lives. When the server ends a stream, the last message is named `berth.end` and says why and ' +
+      'stream lives. Events that were removed by the retention are said to be: `removed` in a page, a first message ' +
+      '`berth.removed` in a stream. When the server ends a stream, the last message is named `berth.end` and says why and ' +
       'after which event to resume.',
     query: listEventsQuery,
     response: eventPage,
@@ -216,6 +219,19 @@ const operationRoutes = {
     role: 'admin',
     response: oneFreeze,
     errors: ['invalid_state'],
+  },
+  takeOver: {
+    ...command,
+    path: '/v1/deployment',
+    tag: 'operation',
+    summary: 'Take the place of a deployment whose store was lost',
+    description:
+      'Only while the store has known no lease. What carries that deployment’s mark is then our own; adopt it next. ' +
+      'A repetition changes nothing.',
+    role: 'admin',
+    body: takeOverBody,
+    response: oneDeployment,
+    errors: ['invalid', 'invalid_state'],
   },
   listFindings: {
     ...read,

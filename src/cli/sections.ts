@@ -1,4 +1,5 @@
 import { adopt } from './commands/adopt.ts';
+import { backup, restore } from './commands/backup.ts';
 import { borrow } from './commands/borrow.ts';
 import { completionOf } from './commands/completion.ts';
 import { eventList } from './commands/event.ts';
@@ -15,10 +16,12 @@ import { projectAdd, projectRemove } from './commands/project-grant.ts';
 import { projectSet, projectShow } from './commands/project-limits.ts';
 import { projectList } from './commands/project.ts';
 import { queueList } from './commands/queue.ts';
+import { rebuild } from './commands/rebuild.ts';
 import { returnLease } from './commands/return.ts';
 import { doctor } from './commands/doctor-command.ts';
 import { configCheck, configPrint, serve, version } from './commands/serve.ts';
 import { freeze, status, thaw } from './commands/service.ts';
+import { storeMigrate } from './commands/store-migrate.ts';
 import { ssh } from './commands/ssh.ts';
 import { usageShow } from './commands/usage.ts';
 import { tokenCreate, tokenList, tokenRevoke } from './commands/token.ts';
@@ -57,6 +60,7 @@ export const sections: readonly Section[] = [
       thaw,
       findingList,
       adopt,
+      rebuild,
       projectList,
       projectShow,
       projectSet,
@@ -69,6 +73,16 @@ export const sections: readonly Section[] = [
   },
   {
     title: 'Run the service',
-    commands: [serve, doctor, configCheck, configPrint, completionOf(() => sections), version],
+    commands: [
+      serve,
+      doctor,
+      backup,
+      restore,
+      storeMigrate,
+      configCheck,
+      configPrint,
+      completionOf(() => sections),
+      version,
+    ],
   },
 ];

@@ -90,6 +90,7 @@ function otherMethods(transport: Transport) {
     getFreeze: () => call(transport, routes.getFreeze),
     freeze: (body: BodyOf<'freeze'>) => call(transport, routes.freeze, { body }),
     thaw: () => call(transport, routes.thaw),
+    takeOver: (body: BodyOf<'takeOver'>) => call(transport, routes.takeOver, { body }),
     listFindings: () => call(transport, routes.listFindings),
     getUsage: (query: QueryOf<'getUsage'> = {}) => call(transport, routes.getUsage, { query }),
     listProjects: () => call(transport, routes.listProjects),

@@ -100,9 +100,8 @@ const RIGHTS: { readonly [T in CommandType]: Row<T> } = {
       ownerId: 'ann',
       name: 'x',
       flavorId: asId('one'),
-      hostId: host('s1'),
+      running: { hostId: host('s1'), connection },
       refs: NO_REFS,
-      connection,
       durationMs: 1,
       atEnd: 'delete',
     },
@@ -115,6 +114,7 @@ const RIGHTS: { readonly [T in CommandType]: Row<T> } = {
   'host.undrain': ofService({ type: 'host.undrain', hostId: host('s1') }, ADMINS),
   'service.freeze': ofService({ type: 'service.freeze', reason: 'x' }, ADMINS),
   'service.thaw': ofService({ type: 'service.thaw' }, ADMINS),
+  'service.takeOver': ofService({ type: 'service.takeOver', deploymentId: 'd' }, ADMINS),
   'project.set': ofService(
     { type: 'project.set', projectId: project('own'), name: 'x', ...limited({}) },
     ADMINS,
@@ -156,6 +156,7 @@ const RIGHTS: { readonly [T in CommandType]: Row<T> } = {
   'finding.clear': ofBerth({ type: 'finding.clear', code: 'orphan', subject: 'server/x' }),
   'clock.doubt': ofBerth({ type: 'clock.doubt', divergenceMs: 1 }),
   'clock.trust': ofBerth({ type: 'clock.trust' }),
+  'records.remove': ofBerth({ type: 'records.remove', leaseIds: [], eventFloor: null }),
   'service.mode': ofBerth({ type: 'service.mode', mode: { kind: 'act' } }),
 };
 

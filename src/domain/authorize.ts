@@ -54,8 +54,9 @@ export function authorize(world: World, actor: Actor, command: Command): Refusal
     case 'lease.shelve':
       return onLease(world, actor, command.leaseId);
     case 'lease.adopt': {
-      const providerId = world.hosts.get(command.hostId)?.host.providerId;
-      const isOfOne = world.flavors.get(command.flavorId)?.providerId === providerId;
+      const providerId = world.flavors.get(command.flavorId)?.providerId;
+      const host = command.running === null ? undefined : world.hosts.get(command.running.hostId)?.host;
+      const isOfOne = command.running === null || host?.providerId === providerId;
       return isOfOne ? needsAdminOf(actor, providerId) : needs(actor, 'admin');
     }
     case 'host.drain':
@@ -63,6 +64,7 @@ export function authorize(world: World, actor: Actor, command: Command): Refusal
       return needsAdminOf(actor, world.hosts.get(command.hostId)?.host.providerId);
     case 'service.freeze':
     case 'service.thaw':
+    case 'service.takeOver':
     case 'project.set':
       return needs(actor, 'admin');
     case 'token.create':
@@ -94,6 +96,7 @@ export function authorize(world: World, actor: Actor, command: Command): Refusal
     case 'finding.clear':
     case 'clock.doubt':
     case 'clock.trust':
+    case 'records.remove':
     case 'service.mode':
       return actor.kind === 'system' ? null : needs(actor, null);
     default:

@@ -8,6 +8,7 @@ import type {
   ReservationId,
   TokenId,
 } from '../base/ids.ts';
+import type { EventFloor } from './model/control.ts';
 import type { DeviceClass } from './model/host.ts';
 import type { Finding } from './model/finding.ts';
 import type { Flavor } from './model/flavor.ts';
@@ -78,9 +79,10 @@ export type UserCommand =
       readonly ownerId: string;
       readonly name: string;
       readonly flavorId: FlavorId;
-      readonly hostId: HostId;
+      /** Where it runs; null: it is on the shelf. */
+      readonly running: { readonly hostId: HostId; readonly connection: Connection } | null;
       readonly refs: ProviderRefs;
-      readonly connection: Connection;
+      /** From now; of what is on the shelf: once it is back. */
       readonly durationMs: number;
       readonly atEnd: AtEnd;
     }
@@ -94,6 +96,8 @@ export type UserCommand =
   | { readonly type: 'host.undrain'; readonly hostId: HostId }
   | { readonly type: 'service.freeze'; readonly reason: string }
   | { readonly type: 'service.thaw' }
+  /** An empty store takes the place of a lost one: what carries that deployment's mark is its own again. */
+  | { readonly type: 'service.takeOver'; readonly deploymentId: string }
   | ({
       readonly type: 'project.set';
       readonly projectId: ProjectId;
@@ -181,6 +185,12 @@ export type SystemCommand =
   | { readonly type: 'finding.clear'; readonly code: string; readonly subject: string }
   | { readonly type: 'clock.doubt'; readonly divergenceMs: number }
   | { readonly type: 'clock.trust' }
+  /** What has been kept for long enough: ended leases with their intents, and the events up to the floor. */
+  | {
+      readonly type: 'records.remove';
+      readonly leaseIds: readonly LeaseId[];
+      readonly eventFloor: EventFloor | null;
+    }
   | {
       readonly type: 'service.mode';
       readonly mode: { readonly kind: 'act' } | { readonly kind: 'observe'; readonly reason: string };

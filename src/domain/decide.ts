@@ -18,10 +18,12 @@ import {
   seeProject,
   setClockDoubt,
   setProject,
+  takeOver,
   thaw,
   createToken,
   revokeToken,
 } from './commands/admin.ts';
+import { removeRecords } from './commands/retention.ts';
 import { createLeases } from './commands/create.ts';
 import { drainHost, undrainHost } from './commands/drain.ts';
 import { extendLease } from './commands/extend.ts';
@@ -99,6 +101,8 @@ function handle(draft: Draft, command: Command): Handled {
       return freeze(draft, command.reason);
     case 'service.thaw':
       return thaw(draft);
+    case 'service.takeOver':
+      return takeOver(draft, command.deploymentId);
     case 'project.set':
       return setProject(draft, command);
     case 'token.create':
@@ -145,6 +149,8 @@ function handle(draft: Draft, command: Command): Handled {
       return setClockDoubt(draft, command.divergenceMs);
     case 'clock.trust':
       return setClockDoubt(draft, null);
+    case 'records.remove':
+      return removeRecords(draft, command);
     case 'service.mode':
       return mode(draft, command.mode);
     default:

@@ -361,6 +361,11 @@ function takesTheSame(a: Claim | null, b: Claim | null): boolean {
   return a.kind === 'slot' ? b.kind === 'slot' : b.kind === 'unit' && a.deviceIds === b.deviceIds;
 }
 
+/** True for a store that never knew a lease: new, or lost and made anew. */
+export function isUnused({ control, leases, intents }: World): boolean {
+  return control.queueSeq === 0 && control.grantSeq === 0 && leases.size === 0 && intents.size === 0;
+}
+
 /** What the lease claims, held or planned; null: nothing. */
 export function claimOf(lease: Lease): Claim | null {
   const { state } = lease;

@@ -25,7 +25,15 @@ import type { Core } from './core.ts';
 import { readEarlierUse } from './earlier-use.ts';
 import { recall, remember } from './idempotency.ts';
 import { EngineError, type EngineHooks, type EngineStats } from './engine-types.ts';
-import { StoreError, type CommitBatch, type LoadedState, type Store, type StoredEvent } from './ports.ts';
+import {
+  StoreError,
+  type CommitBatch,
+  type Expired,
+  type ExpiredQuery,
+  type LoadedState,
+  type Store,
+  type StoredEvent,
+} from './ports.ts';
 import { JudgedTime } from './time.ts';
 import type { Idempotency, Outcome } from './views.ts';
 
@@ -209,6 +217,10 @@ export class Engine implements Core {
 
   readUsed(leaseIds: readonly LeaseId[]): Promise<ReadonlyMap<LeaseId, number>> {
     return this.#store.readUsed(leaseIds);
+  }
+
+  readExpired(query: ExpiredQuery): Promise<Expired> {
+    return this.#store.readExpired(query);
   }
 
   reportDate(dateMs: number): void {

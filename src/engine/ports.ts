@@ -7,6 +7,7 @@ import type { Json } from '../base/json.ts';
 import type { Flavor } from '../domain/model/flavor.ts';
 import type { DeviceClass } from '../domain/model/host.ts';
 import type { FloatingIpSeen, PortSeen, ServerSeen, Sighting, Step } from '../domain/provision/sighting.ts';
+import type { EventFloor } from '../domain/model/control.ts';
 import type { Change, EntityKind, Snapshot } from '../domain/model/entities.ts';
 import type { Connection, Lease, ProviderRefs, Purpose } from '../domain/model/lease.ts';
 import type { Setup } from '../domain/model/setup.ts';
@@ -64,6 +65,20 @@ export interface LoadedState {
   readonly epoch: number;
   /** True if the store was made by this opening. */
   readonly created: boolean;
+}
+
+/** Times in ms since the Unix epoch; null: kept for ever. */
+export interface ExpiredQuery {
+  readonly endedBeforeMs: number | null;
+  readonly eventsBeforeMs: number | null;
+  readonly limit: number;
+}
+
+export interface Expired {
+  /** Leases that ended before. */
+  readonly leaseIds: readonly LeaseId[];
+  /** The last event that may go; null: none. */
+  readonly eventFloor: EventFloor | null;
 }
 
 export interface EventQuery {
@@ -142,6 +157,11 @@ export interface Store {
   readUsed(leaseIds: readonly LeaseId[]): Promise<ReadonlyMap<LeaseId, number>>;
   /** Whether an intent was ever recorded for the lease: the precondition for deleting anything outside. */
   hasIntent(leaseId: LeaseId): Promise<boolean>;
+  /**
+   * What has been kept for long enough, at most `limit` leases and events, the oldest first. The newest event
+   * always stays.
+   */
+  readExpired(query: ExpiredQuery): Promise<Expired>;
   close(): Promise<void>;
 }
 

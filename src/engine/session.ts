@@ -8,6 +8,7 @@ import type { Actor } from '../domain/actor.ts';
 import type { Command } from '../domain/command.ts';
 import { refuse, type Refusal } from '../domain/decision.ts';
 import { flavorsMeant } from '../domain/model/flavor.ts';
+import type { EventFloor } from '../domain/model/control.ts';
 import type { Role } from '../domain/model/token.ts';
 import type { Lease } from '../domain/model/lease.ts';
 import { NO_SETUP } from '../domain/model/setup.ts';
@@ -244,6 +245,10 @@ export class EngineSession implements Session {
     const earliestMs =
       found.state.kind === 'queued' ? (this.#read.forecasts().get(found.id) ?? null) : verdict.earliestMs;
     return { ok: true, value: explanation({ ...verdict, earliestMs }, found.request.flavorName) };
+  }
+
+  eventFloor(): EventFloor | null {
+    return this.#engine.world.control.eventFloor;
   }
 
   async events(query: Omit<EventQuery, 'projectId'>): Promise<readonly StoredEvent[]> {

@@ -8,7 +8,7 @@ import type { Account } from '../domain/accounts.ts';
 import type { Actor } from '../domain/actor.ts';
 import type { Command, Wanted } from '../domain/command.ts';
 import type { Refusal, Reply, WaitReason } from '../domain/decision.ts';
-import type { Control } from '../domain/model/control.ts';
+import type { Control, EventFloor } from '../domain/model/control.ts';
 import type { Finding } from '../domain/model/finding.ts';
 import type { Flavor } from '../domain/model/flavor.ts';
 import type { DeviceCounts, Host } from '../domain/model/host.ts';
@@ -199,6 +199,8 @@ export interface Session {
   explain(query: ExplainQuery): Found<Explanation>;
   /** Why an existing queued lease waits. */
   explainLease(id: string): Found<Explanation>;
+  /** Where the audit log begins; null: at its first event. */
+  eventFloor(): EventFloor | null;
   events(query: Omit<EventQuery, 'projectId'>): Promise<readonly StoredEvent[]>;
   /** Calls back for each committed event that the actor may see; returns the unsubscriber. */
   subscribe(onEvent: (notice: EventNotice) => void): () => void;

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { nearest } from '../base/nearest.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import { isTimeZone } from '../base/time-zone.ts';
-import { formatDuration, parseDuration } from '../base/units.ts';
+import { DAY_MS, formatDuration, parseDuration } from '../base/units.ts';
 import { declaredConfigSchema } from '../declared/config.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../domain/settings.ts';
 import { LOG_LEVELS } from '../server/log/catalogue.ts';
@@ -30,6 +30,26 @@ const duration = z.string().transform((text, context) => {
 });
 
 const durationOrZero = z.union([z.literal(['0', '0s']).transform(() => 0), duration]);
+
+/** A century: what is kept longer is kept for ever. */
+const KEPT_MS_MAX = 36_525 * DAY_MS;
+
+/** How long records are kept. A day is what an answer to an Idempotency-Key may need. */
+const kept = z
+  .string()
+  .transform((text, context) => {
+    const parsed = parseDuration(text, KEPT_MS_MAX);
+    if (parsed.ok && parsed.value >= DAY_MS) return parsed.value;
+    context.addIssue({ code: 'custom', message: parsed.ok ? 'must be a day at least' : parsed.error });
+    return z.NEVER;
+  })
+  .nullable()
+  .default(null);
+
+const retentionSchema = z.strictObject({
+  leases: kept.describe('ended leases, from their end, with their intents; null: for ever'),
+  events: kept.describe('the audit log; null: for ever'),
+});
 
 const name = z
   .string()
@@ -328,6 +348,7 @@ export const configSchema = z
       .describe('whose days and months count in usage reports and limits'),
     poll_interval: duration.default(15_000).describe('between two looks at each provider'),
     leases: leasesSchema.prefault({}).describe('limits and estimates for all leases'),
+    retention: retentionSchema.prefault({}).describe('how long records are kept; usage stays'),
     projects: z.array(projectSchema).max(10_000).default([]).describe('limits; they win over `project set`'),
     declared: declaredConfigSchema.nullable().default(null).describe('hosts that are there already'),
     clouds: z
@@ -403,6 +424,7 @@ export function printable(config: Config): object {
       ),
     })),
     token_cache: formatDuration(config.token_cache),
+    retention: { leases: keptText(config.retention.leases), events: keptText(config.retention.events) },
     leases: {
       ...leases,
       max_duration: formatDuration(leases.max_duration),
@@ -417,6 +439,10 @@ export function printable(config: Config): object {
 function printableLimits(limits: { readonly max_duration?: number | undefined }): object {
   const { max_duration: durationMs, ...rest } = limits;
   return durationMs === undefined ? rest : { ...rest, max_duration: formatDuration(durationMs) };
+}
+
+function keptText(durationMs: number | null): string | null {
+  return durationMs === null ? null : formatDuration(durationMs);
 }
 
 function faultTexts(issue: z.core.$ZodIssue, path: string): readonly string[] {

@@ -37,6 +37,16 @@ export async function resolveOptions(options: ServeOptions): Promise<Config> {
   return { ...config, clouds };
 }
 
+/** The data folder that `serve` would use, and the database beside it. Throws ServeFailure. */
+export async function resolveData(
+  options: Pick<ServeOptions, 'configPath' | 'dataDir' | 'storeUrl'>,
+): Promise<{ readonly dir: string; readonly storeUrl: string | null }> {
+  const { data, store } = await fileConfig({ ...options, demo: false });
+  // Who names a folder means what is in it.
+  const configured = options.dataDir === null ? (store?.url ?? null) : null;
+  return { dir: options.dataDir ?? data, storeUrl: options.storeUrl ?? configured };
+}
+
 /** The URL of the command line, and what the file says of its password. */
 function namedStore(url: string, { store }: Config): Config['store'] {
   const parsed = configSchema.safeParse({ store: { ...store, url } });
@@ -64,7 +74,7 @@ function demoConfig(config: Config, hasFile: boolean): Config {
   return { ...config, simulated, leases };
 }
 
-async function fileConfig(options: ServeOptions): Promise<Config> {
+async function fileConfig(options: Pick<ServeOptions, 'configPath' | 'demo'>): Promise<Config> {
   const path =
     options.configPath ?? (existsSync(CONFIG_PATH_DEFAULT) && !options.demo ? CONFIG_PATH_DEFAULT : null);
   if (path === null) return configSchema.parse({});

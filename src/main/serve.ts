@@ -157,6 +157,7 @@ async function open({ config, options, logger, tls }: Parts, closers: Closer[]):
   const controllers = startControllers(engine, providers.list, {
     pollIntervalMs: options.demo ? DEMO_POLL_MS : config.poll_interval,
     actOnEmptyStore: options.mode === 'act',
+    retention: { leasesMs: config.retention.leases, eventsMs: config.retention.events },
     ...pausePoints(),
     onBug: (error) => logger.log('controller_failed', { err: error }),
   });

@@ -31,6 +31,7 @@ export function counted(inventory: Inventory, name: string): string {
         monthFromMs: null,
         queueSeq: 0,
         grantSeq: 0,
+        eventFloor: null,
       },
       hosts: inventory.hosts.map((host) => ({ ...host, drain: null })),
       flavors: inventory.flavors,

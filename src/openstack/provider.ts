@@ -20,7 +20,7 @@ import {
 } from '../engine/ports.ts';
 import { novaFlavorId, type Aliases } from './gpu-flavor.ts';
 import type { Homes } from './homes.ts';
-import { borrowerMetadata, markMetadata, markOf, markText } from './marks.ts';
+import { borrowerMetadata, markMetadata, markOf, markText, termsMetadata } from './marks.ts';
 import * as servers from './nova/servers.ts';
 import * as floatingIps from './neutron/floatingips.ts';
 import * as ports from './neutron/ports.ts';
@@ -313,7 +313,11 @@ async function createServer(cloud: Cloud, home: OpenStackSession, lease: Lease):
     imageId: await cloud.surroundings.imageId(home, lease.request.image),
     portId,
     tags: [markText(deploymentId, lease.id)],
-    metadata: { ...markMetadata(deploymentId, lease.id), ...borrowerMetadata(lease) },
+    metadata: {
+      ...markMetadata(deploymentId, lease.id),
+      ...borrowerMetadata(lease),
+      ...termsMetadata(lease.request),
+    },
     userData: userDataOf(lease, {
       catalogue: cloud.profiles,
       user: cloud.user,

@@ -11,6 +11,7 @@ export function newControl(deploymentId: string): Control {
     monthFromMs: null,
     queueSeq: 0,
     grantSeq: 0,
+    eventFloor: null,
   };
 }
 

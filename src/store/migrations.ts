@@ -21,6 +21,12 @@ export interface Migration {
 /** What a database says of a migration that it has. */
 export type AppliedMigration = Omit<Migration, 'sql'>;
 
+/**
+ * Stands among the migrations of a store that has moved: no version has it, so every one refuses to start. To
+ * go back: DELETE FROM schema_migrations WHERE id = 999999.
+ */
+export const MOVED_ID = 999_999;
+
 /** The database is not one that this version of Berth may write to. Nothing was changed. */
 export class SchemaError extends Error {
   override readonly name = 'SchemaError';
@@ -34,13 +40,10 @@ export class SchemaError extends Error {
 /** The migrations in a folder of this program (a URL with a slash at its end), in order. */
 export function readMigrationFolder(folder: URL): readonly Migration[] {
   const names = listAssets(folder).filter((name) => name.endsWith('.sql'));
-  return names.toSorted().map((name, index) => {
-    const sql = readAsset(new URL(name, folder));
-    const migration = createMigration(name, sql);
-    if (migration.id !== index + 1)
-      throw new Error(`migration ${name} is out of order: expected number ${index + 1}`);
-    return migration;
-  });
+  const migrations = names.toSorted().map((name) => createMigration(name, readAsset(new URL(name, folder))));
+  const twice = migrations.find(({ id }, index) => migrations[index + 1]?.id === id);
+  if (twice !== undefined) throw new Error(`migration ${twice.name} has a number that another has too`);
+  return migrations;
 }
 
 /** `name` starts with the number: `0001-initial.sql`. */
@@ -58,7 +61,10 @@ export function missingMigrations(
   known: readonly Migration[],
 ): readonly Migration[] {
   for (const { id, name, checksum } of applied) {
-    const own = known[id - 1];
+    if (id === MOVED_ID) {
+      throw new SchemaError('newer', `the store has ${name}: name that in store.url of the configuration`);
+    }
+    const own = known.find((each) => each.id === id);
     if (own === undefined) {
       throw new SchemaError(
         'newer',
@@ -70,5 +76,10 @@ export function missingMigrations(
       throw new SchemaError('changed', `the store was made with another text of migration ${own.name}`);
     }
   }
-  return known.slice(applied.length);
+  const lastId = applied.at(-1)?.id ?? 0;
+  const skipped = known.find(({ id }) => id < lastId && !applied.some((each) => each.id === id));
+  if (skipped !== undefined) {
+    throw new SchemaError('changed', `the store lacks migration ${skipped.name}, but has later ones`);
+  }
+  return known.filter(({ id }) => id > lastId);
 }

@@ -1,5 +1,6 @@
 /** From a batch to the rows that it writes: pure, and done before the writer is asked. */
 import { assert, unreachable } from '../base/assert.ts';
+import type { EventFloor } from '../domain/model/control.ts';
 import type { Change } from '../domain/model/entities.ts';
 import type { Host } from '../domain/model/host.ts';
 import type { Intent, Lease } from '../domain/model/lease.ts';
@@ -74,6 +75,10 @@ export interface WritePlan {
   readonly revision: number;
   readonly atMs: number;
   readonly leases: readonly LeaseRows[];
+  /** Ended ones that have been kept for long enough. */
+  readonly removedLeaseIds: readonly string[];
+  /** Events up to this one go; null: as before. */
+  readonly eventFloor: EventFloor | null;
   readonly hosts: readonly HostRows[];
   readonly removedHostIds: readonly string[];
   readonly intents: readonly Row[];
@@ -90,6 +95,8 @@ export interface WritePlan {
  */
 export function planWrite(batch: CommitBatch): WritePlan {
   const leases = new Map<string, Lease>();
+  const removedLeaseIds: string[] = [];
+  let eventFloor: EventFloor | null = null;
   const hosts = new Map<string, Host | null>();
   const peaks = new Map<string, Map<string, number>>();
   const intents = new Map<string, Intent>();
@@ -99,8 +106,8 @@ export function planWrite(batch: CommitBatch): WritePlan {
   for (const change of batch.changes) {
     switch (change.entity) {
       case 'lease':
-        assert(change.after !== null, 'a lease ends, it is never removed');
-        leases.set(change.id, change.after);
+        if (change.after === null) removedLeaseIds.push(change.id);
+        else leases.set(change.id, change.after);
         break;
       case 'host':
         hosts.set(change.id, change.after);
@@ -116,6 +123,9 @@ export function planWrite(batch: CommitBatch): WritePlan {
         usage.push(...usageRows(change.after));
         break;
       case 'control':
+        eventFloor = change.after?.eventFloor ?? null;
+        rowsOf(plain, change.entity).set(change.id, plainRow(change));
+        break;
       case 'project':
       case 'flavor':
       case 'token':
@@ -130,6 +140,8 @@ export function planWrite(batch: CommitBatch): WritePlan {
     revision: batch.revision,
     atMs: batch.atMs,
     leases: Array.from(leases.values(), leaseRows),
+    removedLeaseIds,
+    eventFloor,
     hosts: [...hosts.values()]
       .filter((host) => host !== null)
       .map((host) => hostRows(host, peaks.get(host.id))),

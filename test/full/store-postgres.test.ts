@@ -2,6 +2,7 @@ import { afterAll, beforeAll, test } from 'vitest';
 import { StoreLockedError } from '../../src/store/holder.ts';
 import { readMigrations } from '../../src/store/postgres/migrations.ts';
 import type { PostgresStore } from '../../src/store/postgres/store.ts';
+import { describeRetention } from '../integration/store-retention-suite.ts';
 import { describeStore, type StoreFixture } from '../integration/store-suite.ts';
 import { checkMigrated, oldRows } from '../integration/store-usage.ts';
 import { openStoreAt } from '../support/postgres-store.ts';
@@ -13,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.remove());
 
-describeStore('PostgreSQL store', async (): Promise<StoreFixture> => {
+async function createFixture(): Promise<StoreFixture> {
   const database = await server.createDatabase();
   const open: PostgresStore[] = [];
   return {
@@ -34,7 +35,10 @@ describeStore('PostgreSQL store', async (): Promise<StoreFixture> => {
       await server.sql(`DROP DATABASE ${database} WITH (FORCE)`);
     },
   };
-});
+}
+
+describeStore('PostgreSQL store', createFixture);
+describeRetention('PostgreSQL store', createFixture);
 
 test('a database of the first version gets its usage from its events, and limits from its quotas', async () => {
   const database = await server.createDatabase();

@@ -20,6 +20,7 @@ export function validBody(operationId: string, flavor: string, host: string): ob
     renderProfiles: { profiles: [{ name: 'cuda' }] },
     explain: { flavor, duration: '1h' },
     freeze: { reason: 'test' },
+    takeOver: { deployment_id: 'd0d0d0d0d0d0' },
     putProject: {},
     grantProject: { project: 'demo' },
     createToken: { name: 'test', role: 'reader' },

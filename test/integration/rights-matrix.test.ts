@@ -67,6 +67,7 @@ const EXPECTED: Readonly<Record<OperationId, Row>> = {
   getFreeze: EVERYBODY,
   freeze: admins(200),
   thaw: admins(200),
+  takeOver: admins(409),
   listFindings: admins(200),
   getUsage: row('200 200 200 200 200', `${HIDDEN} 200`),
   listProjects: EVERYBODY,
@@ -119,6 +120,7 @@ const OF_ONE_CLOUD: Readonly<Record<OperationId, string>> = {
   getFreeze: '200 200',
   freeze: '403 403',
   thaw: '403 403',
+  takeOver: '403 403',
   listFindings: '200 200',
   getUsage: '404 404',
   listProjects: '200 200',
@@ -298,5 +300,5 @@ test.each(withForeign)('%s: what is foreign is answered as what does not exist',
 test('no cell was left out', () => {
   const size = `${CALLERS.length} callers × ${WHERE.length} projects, ${CLOUD_ADMINS.length} admins of one cloud`;
   console.log(`matrix: ${entries.length} routes × (${size}) = ${cells} cells`);
-  expect(cells).toBe(704);
+  expect(cells).toBe(720);
 });

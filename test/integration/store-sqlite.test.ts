@@ -15,6 +15,7 @@ import { createMigration } from '../../src/store/migrations.ts';
 import { dumpSchema, migrate, readMigrations } from '../../src/store/sqlite/migrations.ts';
 import { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from '../../src/store/sqlite/store.ts';
 import { batchMaker, put, putHost, sampleEvent, sampleHost, sampleLease } from './store-samples.ts';
+import { describeRetention } from './store-retention-suite.ts';
 import { describeStore, type StoreFixture } from './store-suite.ts';
 import { checkMigrated, oldRows } from './store-usage.ts';
 
@@ -30,7 +31,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 const openStore = (more: Partial<SqliteStoreOptions> = {}): Promise<SqliteStore> =>
   openSqliteStore({ dir, version: '0.0.0', clock: systemClock, ids: { next: () => 'dep' }, ...more });
 
-describeStore('direct store', async () => {
+async function directFixture(): Promise<StoreFixture> {
   const path = join(dir, 'berth.sqlite');
   const open: DatabaseSync[] = [];
   const connect = (): DatabaseSync => {
@@ -43,7 +44,10 @@ describeStore('direct store', async () => {
     sql: async (statement) => connect().prepare(statement).all(),
     destroy: async () => open.forEach((db) => db.close()),
   };
-});
+}
+
+describeStore('direct store', directFixture);
+describeRetention('direct store', directFixture);
 
 describeStore('store with a writer thread', async () => {
   const path = join(dir, 'berth.sqlite');
@@ -278,5 +282,5 @@ describe('migrations', () => {
 });
 
 function nextName(): string {
-  return `${String(readMigrations().length + 1).padStart(4, '0')}-later.sql`;
+  return `${String((readMigrations().at(-1)?.id ?? 0) + 1).padStart(4, '0')}-later.sql`;
 }

@@ -34,7 +34,7 @@ export interface StoreFixture {
   destroy(): Promise<void>;
 }
 
-const ALL_EVENTS: EventQuery = {
+export const ALL_EVENTS: EventQuery = {
   afterSeq: 0,
   limit: 100,
   projectId: null,
@@ -440,6 +440,7 @@ function everyEntity(): readonly Change[] {
         monthFromMs: NOW_MS,
         queueSeq: 8,
         grantSeq: 12,
+        eventFloor: null,
       },
     },
   ];

@@ -48,6 +48,10 @@ export interface TestServerOptions {
   readonly south?: boolean;
   /** By which clouds count how long ago they spoke of a token. */
   readonly cloudClock?: Clock;
+  /** That of another server, whose store was lost. */
+  readonly cloud?: SimCloud;
+  /** Of the new store. */
+  readonly deploymentId?: string;
 }
 
 export interface TestServer {
@@ -70,14 +74,16 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const clock = systemClock;
   const prng = createPrng(1);
   const ids = { next: () => randomUUID() };
-  const core = openCore(new DatabaseSync(':memory:'), { deploymentId: 'test00000000' });
+  const core = openCore(new DatabaseSync(':memory:'), {
+    deploymentId: options.deploymentId ?? 'test00000000',
+  });
   const store = createDirectStore(core);
   const settings = { ...DEFAULT_SETTINGS, ...options.settings };
   const engine = await Engine.open({ store, clock, prng, ids, settings });
   const projects = [...defaultTopology.projects, { name: 'service', private_cidr: '10.30.0.0/24' }];
   const { accounts = [] } = options;
   const topology = { ...defaultTopology, projects, accounts };
-  const cloud = new SimCloud({ topology, timings: INSTANT });
+  const cloud = options.cloud ?? new SimCloud({ topology, timings: INSTANT });
   const simFetch = createSimFetch(cloud, clock, createPrng(2));
   const { session, known } = openKeystone('sim', simFetch, options.cloudClock ?? clock);
   const provider = simProvider({ deploymentId: () => engine.world.control.deploymentId, session, clock });

@@ -77,6 +77,7 @@ function snapshot(hosts: readonly ObservedHost[], flavors: readonly Flavor[]): S
       monthFromMs: null,
       queueSeq: 0,
       grantSeq: 0,
+      eventFloor: null,
     },
     hosts: hosts.map((host) => ({ ...host, drain: null })),
     flavors: flavors.map((each, position) => ({ ...each, position })),

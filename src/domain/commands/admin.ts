@@ -8,6 +8,7 @@ import type { Control } from '../model/control.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Limits } from '../model/limits.ts';
 import type { Token } from '../model/token.ts';
+import { isUnused } from '../world.ts';
 import { schedule } from '../scheduler/pass.ts';
 import { newProject } from '../model/project.ts';
 import { DONE, type Handled } from './handled.ts';
@@ -29,6 +30,28 @@ export function thaw(draft: Draft): Handled {
     draft.tell('service.thawed', 'control', 'control', null);
   }
   schedule(draft);
+  return DONE;
+}
+
+/**
+ * Only a store that never knew a lease may: what others carry its own mark would be nobody's afterwards. The
+ * rule of intents stays as it is: what is not adopted has no intent here, and is reported, never deleted.
+ */
+export function takeOver(draft: Draft, deploymentId: string): Handled {
+  const { control } = draft.world;
+  if (control.deploymentId === deploymentId) return DONE;
+  if (!isUnused(draft.world)) {
+    return refuse(
+      'invalid_state',
+      `This store has known leases as deployment ${control.deploymentId}.`,
+      'Only an empty store can take the place of a lost one; adopt servers of another deployment by id.',
+    );
+  }
+  putControl(draft, { deploymentId });
+  draft.tell('service.taken_over', 'control', 'control', 'its store was lost', {
+    deployment: deploymentId,
+    instead_of: control.deploymentId,
+  });
   return DONE;
 }
 

@@ -9,7 +9,7 @@ import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
 import type { Claim } from '../model/claim.ts';
 import type { Flavor } from '../model/flavor.ts';
-import type { Intent, Lease } from '../model/lease.ts';
+import type { Connection, Intent, Lease, LeaseState } from '../model/lease.ts';
 import { holdingData } from '../model/usage.ts';
 import { fits } from '../scheduler/free.ts';
 import { pickDevices, type HostRow } from '../scheduler/host-row.ts';
@@ -96,17 +96,28 @@ export function unshelveLease(
 }
 
 /**
- * Takes a machine that carries a Berth tag, or that somebody started outside, into the books as an active
- * lease.
+ * Takes a machine that carries a Berth tag, or that somebody started outside, into the books: as an active
+ * lease, or as a shelved one.
  */
 export function adoptLease(draft: Draft, command: AdoptCommand): Handled {
   const { world, nowMs } = draft;
   const found = whatIsAdopted(draft, command);
   if (found.kind === 'refused') return found;
-  const { flavor, row } = found;
+  const { flavor, place } = found;
   const demand = demandOf(flavor, null);
   const expiresAtMs = nowMs + command.durationMs;
   const untilMs = expiresAtMs + world.settings.endEstimateMs;
+  const state: LeaseState =
+    place === null
+      ? { kind: 'shelved', sinceMs: nowMs }
+      : {
+          kind: 'active',
+          sinceMs: nowMs,
+          claim: observedClaim(place.row, demand, nowMs, untilMs),
+          expiresAtMs,
+          connection: place.connection,
+          warnedMs: null,
+        };
   const lease: Lease = {
     id: command.leaseId,
     projectId: command.projectId,
@@ -130,19 +141,11 @@ export function adoptLease(draft: Draft, command: AdoptCommand): Handled {
     unreachableSinceMs: null,
     setbacks: [],
     usedDeviceMs: 0,
-    claimedAtMs: nowMs,
-    state: {
-      kind: 'active',
-      sinceMs: nowMs,
-      claim: observedClaim(row, demand, nowMs, untilMs),
-      expiresAtMs,
-      connection: command.connection,
-      warnedMs: null,
-    },
+    claimedAtMs: place === null ? null : nowMs,
+    state,
   };
   draft.addLease(lease, 'lease.adopted', {
-    host: row.host.name,
-    until: formatTime(expiresAtMs),
+    ...(place !== null && { host: place.row.host.name, until: formatTime(expiresAtMs) }),
     length: formatDuration(command.durationMs),
     ...holdingData(lease),
   });
@@ -161,11 +164,15 @@ function putOnRecord(draft: Draft, leaseId: LeaseId): void {
   draft.put({ entity: 'intent', id, after: null });
 }
 
+interface Adopted {
+  readonly kind: 'found';
+  readonly flavor: Flavor;
+  /** null: on the shelf. */
+  readonly place: { readonly row: HostRow; readonly connection: Connection } | null;
+}
+
 /** The flavor and the host of a machine that is to be adopted, or why it cannot be. */
-function whatIsAdopted(
-  draft: Draft,
-  command: AdoptCommand,
-): { readonly kind: 'found'; readonly flavor: Flavor; readonly row: HostRow } | ReturnType<typeof refuse> {
+function whatIsAdopted(draft: Draft, command: AdoptCommand): Adopted | ReturnType<typeof refuse> {
   const { world } = draft;
   const flavor = world.flavors.get(command.flavorId);
   if (flavor === undefined)
@@ -174,14 +181,6 @@ function whatIsAdopted(
       `There is no flavor '${command.flavorId}'.`,
       'See `berth flavor list`.',
       'flavor_id',
-    );
-  const row = world.hosts.get(command.hostId);
-  if (row === undefined)
-    return refuse(
-      'host_unknown',
-      `There is no host '${command.hostId}'.`,
-      'See `berth host list`.',
-      'host_id',
     );
   const holder = [...world.leases.values()].find(
     (lease) => lease.id === command.leaseId || lease.refs.serverId === command.refs.serverId,
@@ -194,6 +193,12 @@ function whatIsAdopted(
       'server_id',
       { lease: holder.id },
     );
+  const { running } = command;
+  if (running === null) return { kind: 'found', flavor, place: null };
+  const { hostId, connection } = running;
+  const row = world.hosts.get(hostId);
+  if (row === undefined)
+    return refuse('host_unknown', `There is no host '${hostId}'.`, 'See `berth host list`.', 'host_id');
   if (row.host.claimKind === 'unit' && !fits(row.free, flavor)) {
     return refuse(
       'no_capacity',
@@ -202,7 +207,7 @@ function whatIsAdopted(
       'host_id',
     );
   }
-  return { kind: 'found', flavor, row };
+  return { kind: 'found', flavor, place: { row, connection } };
 }
 
 /** The claim of something that is there already: a fact, not a grant. */

@@ -117,9 +117,8 @@ describe('adoption', () => {
     ownerId: 'ann',
     name: id,
     flavorId: ONE.id,
-    hostId: host(on),
+    running: { hostId: host(on), connection: { host: '192.0.2.7', port: 22, user: 'ubuntu' } },
     refs: { ...NO_REFS, serverId: `server-${id}` },
-    connection: { host: '192.0.2.7', port: 22, user: 'ubuntu' },
     durationMs: HOUR_MS,
     atEnd: 'delete',
   });

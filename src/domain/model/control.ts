@@ -14,4 +14,12 @@ export interface Control {
   readonly queueSeq: number;
   /** Last number given to a grant; see Project.servedSeq. */
   readonly grantSeq: number;
+  /** What is left of the audit log begins after this event; null: nothing was ever removed. */
+  readonly eventFloor: EventFloor | null;
+}
+
+/** The last event that was removed because of its age. */
+export interface EventFloor {
+  readonly seq: number;
+  readonly atMs: number;
 }

@@ -105,6 +105,7 @@ export function serverSeen(id: string, status: ServerStatus, more: Partial<Serve
     fault: null,
     berth: BERTH,
     flavorName: 'gpu_tiny',
+    terms: { durationMs: null, atEnd: null },
     launchedAtMs: null,
     locked: false,
     createdAtMs: 0,

@@ -143,6 +143,9 @@ function createCommand(call: Call<typeof routes.createLease>, ids: Ids, setup: S
 }
 
 function adoptCommand(body: AdoptionBody, session: Session, ids: Ids): AdoptCommand {
+  const { connection, host } = body;
+  // One without the other is refused by the schema.
+  const running = connection && host ? { hostId: hostIdOf(session, host), connection } : null;
   return {
     type: 'lease.adopt',
     leaseId: asId<'lease'>(body.lease_id ?? ids.next()),
@@ -150,14 +153,13 @@ function adoptCommand(body: AdoptionBody, session: Session, ids: Ids): AdoptComm
     ownerId: body.owner_id,
     name: body.name,
     flavorId: flavorIdOf(session, body.flavor),
-    hostId: hostIdOf(session, body.host),
     refs: {
       portId: body.port_id ?? null,
       serverId: body.server_id,
       floatingIpId: body.floating_ip_id ?? null,
-      address: body.connection.host,
+      address: connection?.host ?? null,
     },
-    connection: body.connection,
+    running,
     durationMs: durationMs(body) ?? 0,
     atEnd: body.at_end,
   };

@@ -66,6 +66,9 @@ const PARAMETERS: readonly Parameter[] = [
     rows(`p_${table.name}`, table, (plan) => plainOf(plan, entity)?.puts ?? []),
   ]),
   rows('p_usage', usageTable, (plan) => plan.usage),
+  ids('p_removed_leases', (plan) => plan.removedLeaseIds),
+  { name: 'p_floor_seq', type: 'bigint', of: (plan) => plan.eventFloor?.seq ?? null },
+  { name: 'p_floor_at_ms', type: 'bigint', of: (plan) => plan.eventFloor?.atMs ?? null },
   rows('p_events', eventTable, (plan) => plan.events),
 ];
 
@@ -156,6 +159,14 @@ BEGIN
   -- Removals first: a secret hash or a name may pass from one row to another within a batch.
   ${PLAIN.map(([, table]) => plainSql(table)).join('\n  ')}
   ${ifGiven('p_usage', insertSql(usageTable, 'p_usage'))}
+  IF p_removed_leases IS NOT NULL THEN
+    DELETE FROM intents WHERE lease_id = ANY (p_removed_leases);
+    DELETE FROM leases WHERE id = ANY (p_removed_leases);
+  END IF;
+  IF p_floor_seq IS NOT NULL THEN
+    UPDATE event_floor SET seq = p_floor_seq, at_ms = p_floor_at_ms WHERE seq < p_floor_seq;
+    IF FOUND THEN DELETE FROM events WHERE seq <= p_floor_seq; END IF;
+  END IF;
   ${ifGiven('p_events', insertSql(eventTable, 'p_events'))}
   INSERT INTO batches (revision, batch_id, event_seq, at_ms)
   VALUES (p_revision, p_batch_id, (SELECT coalesce(max(seq), 0) FROM events), p_at_ms);

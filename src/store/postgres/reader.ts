@@ -1,8 +1,8 @@
 /** Reads of the database: everything live for the load, and pages of what only the store has. */
-import type { LeaseId } from '../../base/ids.ts';
+import { asId, type LeaseId } from '../../base/ids.ts';
 import type { Snapshot } from '../../domain/model/entities.ts';
 import type { Lease } from '../../domain/model/lease.ts';
-import type { EventQuery, LoadedState, StoredEvent } from '../../engine/ports.ts';
+import type { EventQuery, Expired, ExpiredQuery, LoadedState, StoredEvent } from '../../engine/ports.ts';
 import { parseEvent, parseLease } from '../decode.ts';
 import { boundedLimit, type EndedQuery } from '../queries.ts';
 import { numberAt, textAt, theRow } from '../row.ts';
@@ -101,6 +101,36 @@ export async function readEndedLeases(ask: Ask, query: EndedQuery): Promise<read
         },
   );
   return rows.map(leaseOf);
+}
+
+export async function readExpired(ask: Ask, query: ExpiredQuery): Promise<Expired> {
+  const { endedBeforeMs, eventsBeforeMs } = query;
+  const limit = boundedLimit(query.limit);
+  const leases =
+    endedBeforeMs === null
+      ? []
+      : await ask({
+          text:
+            "SELECT id FROM leases WHERE state = 'ended' AND ended_at_ms < $1 " +
+            'ORDER BY ended_at_ms LIMIT $2',
+          values: [endedBeforeMs, limit],
+        });
+  // Up to the first that is young enough: what goes is a beginning without a hole, whatever the clock did.
+  const [floor] =
+    eventsBeforeMs === null
+      ? []
+      : await ask({
+          text:
+            'WITH oldest AS (SELECT seq, at_ms FROM events ORDER BY seq LIMIT $2) ' +
+            'SELECT seq, at_ms FROM oldest WHERE seq < (SELECT max(seq) FROM events) AND seq < ' +
+            '(SELECT coalesce(min(seq), 9007199254740991) FROM oldest WHERE at_ms >= $1) ' +
+            'ORDER BY seq DESC LIMIT 1',
+          values: [eventsBeforeMs, limit],
+        });
+  return {
+    leaseIds: leases.map((row) => asId(textAt(row, 'id'))),
+    eventFloor: floor === undefined ? null : { seq: numberAt(floor, 'seq'), atMs: numberAt(floor, 'at_ms') },
+  };
 }
 
 /** Not prepared: the best plan depends on how much a project or a type has, so it is made for the values. */

@@ -5,7 +5,7 @@
 import type { Columns, Row } from '../tables.ts';
 
 /** Columns of the type json. */
-const JSON_COLUMNS: ReadonlySet<string> = new Set(['body', 'reply', 'data']);
+export const JSON_COLUMNS: ReadonlySet<string> = new Set(['body', 'reply', 'data']);
 
 /** null where there are no rows. */
 export function rowsJson({ columns }: Columns, rows: readonly Row[]): string | null {
@@ -32,7 +32,7 @@ function valueJson(value: string | number | null): string {
  * PostgreSQL has no NUL and no half of a surrogate pair in texts; from a cloud's answer both may come.
  * JSON.stringify writes these, and few other characters, as \uXXXX: what has none is let through as it is.
  */
-function storable(json: string): string {
+export function storable(json: string): string {
   if (!json.includes('\\u')) return json;
   const clean = (_key: string, value: unknown): unknown =>
     typeof value === 'string' ? value.replaceAll('\0', '\uFFFD').toWellFormed() : value;

@@ -24,6 +24,7 @@ import {
   readBatch,
   readEndedLeases,
   readEvents,
+  readExpired,
   readIntent,
   readLease,
 } from './reader.ts';
@@ -148,6 +149,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     sumUsage: (query) => read((ask) => sumUsage(ask, query)),
     readUsed: (leaseIds) => read((ask) => readUsed(ask, leaseIds)),
     hasIntent: (leaseId) => read((ask) => readIntent(ask, leaseId)),
+    readExpired: (query) => read((ask) => readExpired(ask, query)),
     close: async () => {
       if (closed) return;
       closed = true;

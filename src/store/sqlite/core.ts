@@ -9,6 +9,8 @@ import type { Lease } from '../../domain/model/lease.ts';
 import {
   StoreError,
   type EventQuery,
+  type Expired,
+  type ExpiredQuery,
   type StoredEvent,
   type UsageQuery,
   type UsageSum,
@@ -40,6 +42,7 @@ export interface SqliteCore {
   sumUsage(query: UsageQuery): readonly UsageSum[];
   readUsed(leaseIds: readonly LeaseId[]): ReadonlyMap<LeaseId, number>;
   hasIntent(leaseId: LeaseId): boolean;
+  readExpired(query: ExpiredQuery): Expired;
   close(): void;
 }
 
@@ -112,6 +115,7 @@ export function openCore(db: DatabaseSync, options: CoreOptions): SqliteCore {
     sumUsage: (query) => reading(() => usage.sum(query)),
     readUsed: (leaseIds) => reading(() => usage.used(leaseIds)),
     hasIntent: (leaseId) => reading(() => reader.hasIntent(leaseId)),
+    readExpired: (query) => reading(() => reader.expired(query)),
     close: () => {
       if (db.isOpen) reading(() => db.close());
     },

@@ -42,6 +42,7 @@ export function createDirectStore(core: SqliteCore, hooks: DirectHooks = {}): St
     sumUsage: (query) => run(() => core.sumUsage(query)),
     readUsed: (leaseIds) => run(() => core.readUsed(leaseIds)),
     hasIntent: (leaseId) => run(() => core.hasIntent(leaseId)),
+    readExpired: (query) => run(() => core.readExpired(query)),
     close: () =>
       run(() => {
         closed = true;

@@ -6,7 +6,15 @@
  */
 import type { LeaseId } from '../../base/ids.ts';
 import type { Lease } from '../../domain/model/lease.ts';
-import type { EventQuery, StoreError, StoredEvent, UsageQuery, UsageSum } from '../../engine/ports.ts';
+import type {
+  EventQuery,
+  Expired,
+  ExpiredQuery,
+  StoreError,
+  StoredEvent,
+  UsageQuery,
+  UsageSum,
+} from '../../engine/ports.ts';
 import type { LoadedText } from '../decode.ts';
 import type { SchemaError } from '../migrations.ts';
 import type { WritePlan } from '../plan.ts';
@@ -32,6 +40,7 @@ export type Call =
   | { readonly op: 'sumUsage'; readonly query: UsageQuery }
   | { readonly op: 'readUsed'; readonly leaseIds: readonly LeaseId[] }
   | { readonly op: 'hasIntent'; readonly leaseId: LeaseId }
+  | { readonly op: 'readExpired'; readonly query: ExpiredQuery }
   /** Closes the file; the thread ends after its answer. */
   | { readonly op: 'close' };
 
@@ -53,6 +62,7 @@ export interface Answers {
   readonly sumUsage: readonly UsageSum[];
   readonly readUsed: ReadonlyMap<LeaseId, number>;
   readonly hasIntent: boolean;
+  readonly readExpired: Expired;
   readonly close: null;
 }
 

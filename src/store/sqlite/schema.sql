@@ -61,6 +61,12 @@ CREATE TABLE epoch (
   epoch INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE event_floor (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  seq INTEGER NOT NULL CHECK (seq >= 0),
+  at_ms INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE events (
   seq INTEGER PRIMARY KEY,
   at_ms INTEGER NOT NULL,
@@ -264,9 +270,21 @@ BEGIN
   WHERE mine.id = NEW.device_id AND other.lease_id <> NEW.lease_id;
 END;
 
-CREATE TRIGGER events_no_delete BEFORE DELETE ON events
+CREATE TRIGGER event_floor_only_rises BEFORE UPDATE ON event_floor
+WHEN NEW.seq < OLD.seq OR NEW.seq >= (SELECT coalesce(max(seq), 0) FROM events)
 BEGIN
-  SELECT RAISE(ABORT, 'events are append-only');
+  SELECT RAISE(ABORT, 'the floor of the events only rises, and leaves the newest');
+END;
+
+CREATE TRIGGER event_floor_stays BEFORE DELETE ON event_floor
+BEGIN
+  SELECT RAISE(ABORT, 'the floor of the events stays');
+END;
+
+CREATE TRIGGER events_no_delete BEFORE DELETE ON events
+WHEN OLD.seq > (SELECT seq FROM event_floor)
+BEGIN
+  SELECT RAISE(ABORT, 'events are append-only above the floor');
 END;
 
 CREATE TRIGGER events_no_update BEFORE UPDATE ON events
@@ -275,7 +293,7 @@ BEGIN
 END;
 
 CREATE TRIGGER events_without_gaps BEFORE INSERT ON events
-WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM events)
+WHEN NEW.seq <> (SELECT coalesce(max(seq), (SELECT seq FROM event_floor)) + 1 FROM events)
 BEGIN
   SELECT RAISE(ABORT, 'events are numbered without gaps');
 END;
@@ -300,4 +318,16 @@ END;
 CREATE TRIGGER usage_no_update BEFORE UPDATE ON usage
 BEGIN
   SELECT RAISE(ABORT, 'usage is append-only');
+END;
+
+CREATE TRIGGER intents_live_stay BEFORE DELETE ON intents
+WHEN OLD.closed_at_ms IS NULL
+  OR EXISTS (SELECT 1 FROM leases WHERE leases.id = OLD.lease_id AND leases.state <> 'ended')
+BEGIN
+  SELECT RAISE(ABORT, 'without its intent nothing of a lease that lives may be deleted');
+END;
+
+CREATE TRIGGER leases_live_stay BEFORE DELETE ON leases WHEN OLD.state <> 'ended'
+BEGIN
+  SELECT RAISE(ABORT, 'only a lease that has ended is removed');
 END;

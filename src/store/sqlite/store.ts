@@ -98,6 +98,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     sumUsage: (query) => call({ op: 'sumUsage', query }),
     readUsed: (leaseIds) => call({ op: 'readUsed', leaseIds }),
     hasIntent: (leaseId) => call({ op: 'hasIntent', leaseId }),
+    readExpired: (query) => call({ op: 'readExpired', query }),
     abort: () => thread.kill(),
     close: async () => {
       if (closed) return;

@@ -53,6 +53,8 @@ function perform(call: Call): Answers[Call['op']] {
       return core.readUsed(call.leaseIds);
     case 'hasIntent':
       return core.hasIntent(call.leaseId);
+    case 'readExpired':
+      return core.readExpired(call.query);
     case 'close':
       core.close();
       return null;

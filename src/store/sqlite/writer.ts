@@ -36,6 +36,7 @@ export function createWriter(db: DatabaseSync): Writer {
   const claims = createClaimWriter(db);
   const hosts = createHostWriter(db);
   const plain = createPlainWriter(db);
+  const retention = createRetentionWriter(db);
   const putLease = db.prepare(putSql(leaseTable));
   const putIntent = db.prepare(putSql(intentTable));
   const closeIntent = db.prepare('UPDATE intents SET closed_at_ms = ? WHERE id = ? AND closed_at_ms IS NULL');
@@ -56,9 +57,31 @@ export function createWriter(db: DatabaseSync): Writer {
       for (const id of plan.closedIntentIds) closeIntent.run(plan.atMs, id);
       for (const { entity, puts, removedIds } of plan.plain) plain.write(entity, puts, removedIds);
       for (const row of plan.usage) insertUsage.run(...row);
+      if (plan.removedLeaseIds.length > 0 || plan.eventFloor !== null) retention.remove(plan);
       for (const row of plan.events) insertEvent.run(...row);
       insertBatch.run(plan.revision, plan.batchId, plan.atMs);
       pruneBatches.run(plan.revision - BATCHES_KEPT);
+    },
+  };
+}
+
+/** The triggers of the schema let nothing else go than what is ended, closed, and up to the floor. */
+function createRetentionWriter(db: DatabaseSync): {
+  remove(plan: Pick<WritePlan, 'removedLeaseIds' | 'eventFloor'>): void;
+} {
+  const removeIntents = db.prepare('DELETE FROM intents WHERE lease_id = ?');
+  const removeLease = db.prepare('DELETE FROM leases WHERE id = ?');
+  const raiseFloor = db.prepare('UPDATE event_floor SET seq = ?1, at_ms = ?2 WHERE seq < ?1');
+  const removeEvents = db.prepare('DELETE FROM events WHERE seq <= ?');
+  return {
+    remove({ removedLeaseIds, eventFloor }) {
+      for (const id of removedLeaseIds) {
+        removeIntents.run(id);
+        removeLease.run(id);
+      }
+      if (eventFloor === null) return;
+      const { seq, atMs } = eventFloor;
+      if (raiseFloor.run(seq, atMs).changes > 0) removeEvents.run(seq);
     },
   };
 }

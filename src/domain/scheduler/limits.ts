@@ -1,6 +1,6 @@
 /**
- * What the limits of a project and of its users leave of a wish. The same look serves the refusal of a request,
- * the pass that grants, and the explanation.
+ * What the limits of a project and of its users leave of a wish. The same look serves the refusal of a
+ * request, the pass that grants, and the explanation.
  */
 import type { ProjectId } from '../../base/ids.ts';
 import type { Account } from '../accounts.ts';

@@ -1,6 +1,6 @@
 /**
- * The password of the database's role: from a file of its own, from PGPASSWORD, from the URL, or from ~/.pgpass
- * as libpq reads it (PostgreSQL 15, 34.16).
+ * The password of the database's role: from a file of its own, from PGPASSWORD, from the URL, or from
+ * ~/.pgpass as libpq reads it (PostgreSQL 15, 34.16).
  */
 import { readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';

@@ -161,7 +161,7 @@ describe('the schema', () => {
 
 /** As pg_dump writes it, without what differs from server to server. */
 function schemaOf(name: string): string {
-  const args = ['--schema-only', '--no-owner', '--no-privileges', '-d', server.url(name)];
+  const args = ['--schema-only', '--schema=public', '--no-owner', '--no-privileges', '-d', server.url(name)];
   const dump = execFileSync('/usr/lib/postgresql/15/bin/pg_dump', args, { encoding: 'utf8' });
   const statements = dump
     .split('\n')

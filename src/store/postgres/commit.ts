@@ -156,8 +156,8 @@ BEGIN
 END $$`;
 
 /**
- * Plans are made once and kept, and a table may be empty when its plan is made and have millions of rows later:
- * so the writer's plans go by the keys, whatever the statistics say.
+ * Plans are made once and kept, and a table may be empty when its plan is made and have millions of rows
+ * later: so the writer's plans go by the keys, whatever the statistics say.
  */
 const PLANS_SQL =
   'SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; ' +

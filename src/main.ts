@@ -63,6 +63,10 @@ const server: ServerCommands = {
     const { doctorEntries } = await import('./main/doctor.ts');
     return doctorEntries();
   },
+  async planPassthrough(options) {
+    const { planPassthrough } = await import('./main/passthrough.ts');
+    return planPassthrough(options);
+  },
   async configCheck(path) {
     const loaded = await loadConfig(path ?? CONFIG_PATH_DEFAULT);
     return loaded.ok ? [] : loaded.error;

@@ -13,6 +13,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   base: [],
   domain: ['base'],
   profiles: ['base'],
+  passthrough: ['base'],
   engine: ['base', 'domain'],
   controllers: ['base', 'domain', 'engine'],
   store: ['base', 'domain', 'engine'],
@@ -26,7 +27,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   cli: ['base', 'api', 'client'],
   agent: ['base', 'api', 'client'],
   sim: ['base'],
-  main: 'base domain profiles engine controllers store openstack declared doctor github api server client cli agent sim'.split(
+  main: 'base domain profiles passthrough engine controllers store openstack declared doctor github api server client cli agent sim'.split(
     ' ',
   ),
 };

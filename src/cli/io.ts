@@ -119,6 +119,86 @@ export interface StoreMigrateReport {
   readonly tables: readonly { readonly table: string; readonly rows: number; readonly hash: string }[];
 }
 
+/** In order of time. */
+export const OPENSTACK_RELEASES = [
+  'yoga',
+  'zed',
+  '2023.1',
+  '2023.2',
+  '2024.1',
+  '2024.2',
+  '2025.1',
+  '2025.2',
+] as const;
+
+/** What `berth passthrough plan` was asked for. */
+export interface PassthroughOptions {
+  /** Copy of a /sys; null: the own one. */
+  readonly sysfs: string | null;
+  /** Listing of IOMMU groups to read instead; `-`: standard input. */
+  readonly listing: string | null;
+  /** GPUs of each machine; null: each group is one. */
+  readonly wants: readonly number[] | null;
+  readonly release: (typeof OPENSTACK_RELEASES)[number];
+  readonly kolla: boolean;
+  readonly givesConsole: boolean;
+  /** New folder for the files; null: they are only told. */
+  readonly writeDir: string | null;
+}
+
+/** An IOMMU group with a GPU or an NVSwitch in it. */
+export interface PassthroughGroup {
+  /** Of this boot; null: there is no IOMMU. */
+  readonly number: number | null;
+  readonly cards: readonly string[];
+  readonly model: string;
+  readonly members: readonly string[];
+  readonly numaNodes: readonly number[];
+  readonly verdict: 'no_iommu' | 'blocked' | 'host_console' | 'needs_binding' | 'ready';
+  /** From 1; null: none gets it. */
+  readonly machine: number | null;
+  readonly reason: string;
+}
+
+export interface PassthroughMachine {
+  readonly wanted: number;
+  readonly groups: readonly number[];
+  readonly gpus: readonly string[];
+  /** Of no use while the machine lives. */
+  readonly stranded: readonly string[];
+}
+
+export interface PassthroughDifference {
+  readonly subject: string;
+  readonly has: string;
+  readonly wanted: string;
+}
+
+export interface PassthroughRefusal {
+  readonly reason: string;
+  /** The cheapest thing to do, a sentence each without its full stop. */
+  readonly change: readonly string[];
+  /** Wishes that the host can fulfil as it is. */
+  readonly instead: readonly (readonly number[])[];
+}
+
+export interface PassthroughReport {
+  readonly groups: readonly PassthroughGroup[];
+  readonly machines: readonly PassthroughMachine[];
+  readonly machinesMax: number;
+  readonly sizes: readonly number[];
+  /** Of the host. */
+  readonly gpus: number;
+  /** NVSwitches tie the GPUs together. */
+  readonly hasBoard: boolean;
+  readonly change: readonly string[];
+  readonly remarks: readonly string[];
+  readonly files: readonly { readonly path: string; readonly text: string }[];
+  readonly differences: readonly PassthroughDifference[];
+  /** null: there is a plan. */
+  readonly refusal: PassthroughRefusal | null;
+}
+
 export interface RestoreReport {
   readonly dir: string;
   /** Where the files went that were there before; null: there were none. */
@@ -157,6 +237,8 @@ export interface ServerCommands {
   restore(options: RestoreOptions): Promise<RestoreReport>;
   /** Moves a store to an empty database, compared row by row, while no server runs on either. */
   migrateStore(options: StoreMigrateOptions): Promise<StoreMigrateReport>;
+  /** Plans the GPUs of a host; that they cannot be split as wanted is a refusal in the report. */
+  planPassthrough(options: PassthroughOptions): Promise<PassthroughReport>;
   /** The whole configuration as `serve` would use it, as YAML without secrets. */
   configPrint(path: string | null): Promise<string>;
 }

@@ -12,6 +12,7 @@ import { hostList, hostShow } from './commands/host.ts';
 import { leaseDelete, leaseExtend, leaseShelve, leaseUnshelve } from './commands/lease-change.ts';
 import { leaseCreate } from './commands/lease-create.ts';
 import { leaseList, leaseShow } from './commands/lease-list.ts';
+import { passthroughPlan } from './commands/passthrough-plan.ts';
 import { projectAdd, projectRemove } from './commands/project-grant.ts';
 import { projectSet, projectShow } from './commands/project-limits.ts';
 import { projectList } from './commands/project.ts';
@@ -76,6 +77,7 @@ export const sections: readonly Section[] = [
     commands: [
       serve,
       doctor,
+      passthroughPlan,
       backup,
       restore,
       storeMigrate,

@@ -105,6 +105,7 @@ export function createCliTest(options: CliTestOptions = {}): CliTest {
       checkBackup: () => Promise.reject(new UsageError('there is no backup', 'Make one.')),
       migrateStore: () => Promise.reject(new UsageError('there is no store', 'Make one.')),
       restore: () => Promise.reject(new UsageError('there is no backup', 'Make one.')),
+      planPassthrough: () => Promise.reject(new UsageError('there is no host', 'Name one.')),
       configPrint: async (path) => `path: ${path ?? 'default'}`,
       ...options.server,
     },

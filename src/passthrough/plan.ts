@@ -119,7 +119,7 @@ function freeing(
   if (lots.every(({ stranded }) => stranded.length === 0)) return [];
   const strandsNone = (pieces: readonly Piece[]): boolean => {
     const solution = solve(pieces, wants, TRY_STEPS_MAX);
-    return solution.kind === 'shares' && solution.cost[3] === 0;
+    return solution.kind === 'shares' && solution.stranded === 0;
   };
   return cheapestChange(units, groups, strandsNone) ?? [];
 }
@@ -140,7 +140,8 @@ function reasonFor({ units, groups, sizes, hasBoard }: Survey, wants: readonly n
   const wanted = wants.reduce((sum, count) => sum + count, 0);
   const all = groups.reduce((sum, { gpus }) => sum + gpus.length, 0);
   if (all === 0) return 'there is no GPU';
-  if (units.length === 0) return `none of the ${all} GPUs can be handed out`;
+  if (units.length === 0)
+    return all === 1 ? 'the GPU cannot be handed out' : `none of the ${all} GPUs can be handed out`;
   if (solve(units.map(pieceOf), wants).kind === 'too_many')
     return 'the groups differ in too many ways to try everything; ask for fewer machines at once';
   if (wanted > cards) return `${wanted} GPUs are wanted, and ${cards} can be handed out`;

@@ -18,16 +18,16 @@ export interface Share {
   readonly keys: readonly string[];
 }
 
-/** In this order, smaller is better. */
-export type Cost = readonly [inexact: number, pieces: number, crossings: number, stranded: number];
+/** Of one machine. In this order, smaller is better. */
+export type Cost = readonly [inexact: number, pieces: number, crosses: number, stranded: number];
 
 export type Solution =
-  | { readonly kind: 'shares'; readonly shares: readonly Share[]; readonly cost: Cost }
+  | { readonly kind: 'shares'; readonly shares: readonly Share[]; readonly stranded: number }
   | { readonly kind: 'none' }
-  /** Too many different groups to try everything within `STEPS_MAX`. */
+  /** Too many different groups to try everything within the steps. */
   | { readonly kind: 'too_many' };
 
-/** Ways looked at; about two seconds. A host of 16 GPUs in 16 groups on 8 nodes needs a hundredth. */
+/** Ways looked at, some of them in part; about two seconds. */
 const STEPS_MAX = 1_000_000;
 
 interface PieceClass {
@@ -38,7 +38,8 @@ interface PieceClass {
 }
 
 interface Best {
-  readonly cost: Cost;
+  /** Of this machine and those after it. */
+  readonly costs: readonly Cost[];
   /** Of each class, for this machine. */
   readonly taken: readonly number[];
 }
@@ -48,8 +49,9 @@ class TooManySteps extends Error {
 }
 
 /**
- * A share covers what is wanted: a piece whose size is exact first, then fewest pieces, then one NUMA node,
- * then fewest GPUs that nobody can use. No piece is in two shares. Shares are in the order of `wants`.
+ * A share covers what is wanted: by one piece of the exact size first, then by fewest pieces, then on one NUMA
+ * node, then with fewest GPUs that nobody can use. The largest machine chooses first, but nothing by which a
+ * later one would get none. No piece is in two shares. Shares are in the order of `wants`.
  */
 export function solve(
   pieces: readonly Piece[],
@@ -59,40 +61,47 @@ export function solve(
   const classes = classesOf(pieces);
   const order = wants.map((_, at) => at).toSorted((a, b) => (wants[b] ?? 0) - (wants[a] ?? 0));
   const sorted = order.map((at) => wants[at] ?? 0);
-  const known = new Map<string, Best | null>();
-  let steps = 0;
-  const best = (at: number, left: readonly number[]): Best | null => {
-    const wanted = sorted[at];
-    if (wanted === undefined) return { cost: NOTHING, taken: [] };
-    const state = `${at}:${left.join(',')}`;
-    const found = known.get(state);
-    if (found !== undefined) return found;
-    let chosen: Best | null = null;
-    for (const taken of covers(classes, left, wanted)) {
-      steps += 1;
-      if (steps > stepsMax) throw new TooManySteps();
-      const rest = best(
-        at + 1,
-        left.map((count, index) => count - (taken[index] ?? 0)),
-      );
-      if (rest === null) continue;
-      const cost = add(costOf(classes, taken, wanted), rest.cost);
-      if (chosen === null || isLess(cost, chosen.cost)) chosen = { cost, taken };
-    }
-    known.set(state, chosen);
-    return chosen;
-  };
+  const best = searchFor(classes, sorted, stepsMax);
   try {
-    const first = best(
-      0,
-      classes.map(({ keys }) => keys.length),
-    );
+    const first = best(0, countsOf(classes));
     if (first === null) return { kind: 'none' };
-    return { kind: 'shares', shares: sharesOf(classes, order, sorted, best), cost: first.cost };
+    const stranded = first.costs.reduce((sum, cost) => sum + cost[3], 0);
+    return { kind: 'shares', shares: sharesOf(classes, order, sorted, best), stranded };
   } catch (error) {
     if (error instanceof TooManySteps) return { kind: 'too_many' };
     throw error;
   }
+}
+
+type Search = (at: number, left: readonly number[]) => Best | null;
+
+/** The best rest for the machines from `at` on, with so many left of each class; null: there is none. */
+function searchFor(classes: readonly PieceClass[], sorted: readonly number[], stepsMax: number): Search {
+  const known = new Map<string, Best | null>();
+  let steps = 0;
+  const step = (): void => {
+    steps += 1;
+    if (steps > stepsMax) throw new TooManySteps();
+  };
+  const best: Search = (at, left) => {
+    const wanted = sorted[at];
+    if (wanted === undefined) return { costs: [], taken: [] };
+    const state = `${at}:${left.join(',')}`;
+    const found = known.get(state);
+    if (found !== undefined) return found;
+    let chosen: Best | null = null;
+    for (const taken of coversOf(classes, left, wanted, step)) {
+      const own = costOf(classes, taken, wanted);
+      if (chosen !== null && compareCosts([own], chosen.costs.slice(0, 1)) > 0) continue;
+      const rest = best(at + 1, less(left, taken));
+      if (rest === null) continue;
+      const costs = [own, ...rest.costs];
+      if (chosen === null || compareCosts(costs, chosen.costs) < 0) chosen = { costs, taken };
+    }
+    known.set(state, chosen);
+    return chosen;
+  };
+  return best;
 }
 
 /** Every number of GPUs that one machine can get without stranding one, ascending. */
@@ -108,8 +117,6 @@ export function achievableSizes(pieces: readonly Piece[]): readonly number[] {
   return [...all].toSorted((a, b) => a - b);
 }
 
-const NOTHING: Cost = [0, 0, 0, 0];
-
 function classesOf(pieces: readonly Piece[]): readonly PieceClass[] {
   const grouped = Map.groupBy(pieces, ({ size, model, numaNodes }) => `${model}|${size}|${numaNodes.join()}`);
   return [...grouped].flatMap(([, [first, ...more]]) => {
@@ -120,34 +127,46 @@ function classesOf(pieces: readonly Piece[]): readonly PieceClass[] {
 }
 
 /** Ways to cover `wanted` with classes of one model, in which no piece could be left out. */
-function* covers(
+function coversOf(
   classes: readonly PieceClass[],
   left: readonly number[],
   wanted: number,
-): Generator<readonly number[]> {
-  for (const model of new Set(classes.map((one) => one.model))) {
-    yield* coversFrom(classes, left, wanted, model, []);
-  }
+  step: () => void,
+): readonly (readonly number[])[] {
+  const found: (readonly number[])[] = [];
+  const visit = (model: string, taken: readonly number[], missing: number): void => {
+    step();
+    const at = taken.length;
+    const next = classes[at];
+    if (next === undefined) {
+      const isMinimal = taken.every(
+        (count, index) => count === 0 || missing + (classes[index]?.size ?? 0) > 0,
+      );
+      if (missing <= 0 && isMinimal) found.push(taken);
+      return;
+    }
+    if (roomIn(classes, left, model, at) < missing) return;
+    const useful = next.model === model && missing > 0 ? Math.ceil(missing / next.size) : 0;
+    for (let count = Math.min(useful, left[at] ?? 0); count >= 0; count -= 1) {
+      visit(model, [...taken, count], missing - count * next.size);
+    }
+  };
+  for (const model of new Set(classes.map((one) => one.model))) visit(model, [], wanted);
+  return found;
 }
 
-function* coversFrom(
+/** GPUs of a model in what is left of the classes from `from` on. */
+function roomIn(
   classes: readonly PieceClass[],
   left: readonly number[],
-  missing: number,
   model: string,
-  taken: readonly number[],
-): Generator<readonly number[]> {
-  const at = taken.length;
-  const next = classes[at];
-  if (next === undefined) {
-    const isMinimal = taken.every((count, index) => count === 0 || missing + (classes[index]?.size ?? 0) > 0);
-    if (missing <= 0 && isMinimal) yield taken;
-    return;
+  from: number,
+): number {
+  let room = 0;
+  for (let at = from; at < classes.length; at += 1) {
+    if (classes[at]?.model === model) room += (classes[at]?.size ?? 0) * (left[at] ?? 0);
   }
-  const useful = next.model === model && missing > 0 ? Math.ceil(missing / next.size) : 0;
-  for (let count = Math.min(useful, left[at] ?? 0); count >= 0; count -= 1) {
-    yield* coversFrom(classes, left, missing - count * next.size, model, [...taken, count]);
-  }
+  return room;
 }
 
 function costOf(classes: readonly PieceClass[], taken: readonly number[], wanted: number): Cost {
@@ -166,10 +185,10 @@ function sharesOf(
   classes: readonly PieceClass[],
   order: readonly number[],
   sorted: readonly number[],
-  best: (at: number, left: readonly number[]) => Best | null,
+  best: Search,
 ): readonly Share[] {
   const shares = Array.from<Share>({ length: order.length });
-  let left = classes.map(({ keys }) => keys.length);
+  let left = countsOf(classes);
   for (const [at, place] of order.entries()) {
     const taken = best(at, left)?.taken ?? [];
     const keys = classes.flatMap((one, index) => {
@@ -177,16 +196,22 @@ function sharesOf(
       return one.keys.slice(from, from + (taken[index] ?? 0));
     });
     shares[place] = { wanted: sorted[at] ?? 0, keys };
-    left = left.map((count, index) => count - (taken[index] ?? 0));
+    left = less(left, taken);
   }
   return shares;
 }
 
-function add(a: Cost, b: Cost): Cost {
-  return [a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]];
+function countsOf(classes: readonly PieceClass[]): readonly number[] {
+  return classes.map(({ keys }) => keys.length);
 }
 
-function isLess(a: Cost, b: Cost): boolean {
-  const at = a.findIndex((value, index) => value !== b[index]);
-  return at >= 0 && (a[at] ?? 0) < (b[at] ?? 0);
+function less(left: readonly number[], taken: readonly number[]): readonly number[] {
+  return left.map((count, index) => count - (taken[index] ?? 0));
+}
+
+/** Below 0: the first differing number is smaller in `a`. Both are of as many machines. */
+function compareCosts(a: readonly Cost[], b: readonly Cost[]): number {
+  const [left, right] = [a.flat(), b.flat()];
+  const at = left.findIndex((value, index) => value !== right[index]);
+  return at < 0 ? 0 : (left[at] ?? 0) - (right[at] ?? 0);
 }

@@ -44,7 +44,7 @@ export function novaFiles(offers: Offers, release: Release, kolla: boolean): rea
 export const UNSAFE: readonly string[] = [
   'Nova before 2023.1 tells cards apart by product only, and knows no IOMMU groups: it may give cards of one',
   'group to two machines, and the second does not start ("group N is not viable"). Safe are machines of one card',
-  'each (--want 1,1,…), one machine with all cards of the model, or Nova 2023.1 (--release 2023.1).',
+  'each (--want 1,1,1), one machine with all cards of the model, or Nova 2023.1 (--release 2023.1).',
 ];
 
 function hasClasses({ offers }: Offers): boolean {

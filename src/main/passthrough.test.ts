@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createCliTest, type CliTest } from '../../test/support/cli-io.ts';
 import { fakeSysfs, recordedSysfs, type FakeDevice, type SysfsTree } from '../../test/support/sysfs-tree.ts';
+import { OPENSTACK_RELEASES } from '../cli/io.ts';
+import { RELEASES } from '../passthrough/files/offers.ts';
 import { planPassthrough } from './passthrough.ts';
 
 const LISTING = join(import.meta.dirname, '../../test/fixtures/six-v100.txt');
@@ -11,8 +13,8 @@ const trees: SysfsTree[] = [];
 const folders: string[] = [];
 
 afterEach(() => {
-  for (const tree of trees.splice(0)) tree.remove();
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+  for (const made of trees.splice(0)) made.remove();
+  for (const made of folders.splice(0)) rmSync(made, { recursive: true });
 });
 
 function tree(devices: readonly FakeDevice[], commandLine?: string): string {
@@ -224,6 +226,10 @@ test('a recorded virtual machine with one H100', async () => {
   expect(error).toContain('the GPU cannot be handed out');
 });
 
+test('the command line and the planner know the same releases', () => {
+  expect(OPENSTACK_RELEASES).toEqual(RELEASES);
+});
+
 describe('files', () => {
   const specOf = async (release: string, ...more: readonly string[]): Promise<string> =>
     (await plan('--sysfs', tree(sixCards), '--release', release, ...more)).out;
@@ -247,10 +253,10 @@ describe('files', () => {
     const aliases = [...compute.matchAll(/^alias = (.*)$/gm)].map(
       ([, text = '']) => JSON.parse(text) as Record<string, string>,
     );
-    expect(aliases.map(({ name }) => name).toSorted()).toEqual([
-      'tesla-v100-pcie-16gb-x1',
+    expect(aliases.map(({ name }) => name)).toEqual([
       'tesla-v100-pcie-16gb-x2-1',
       'tesla-v100-pcie-16gb-x2-2',
+      'tesla-v100-pcie-16gb-x1',
     ]);
     const specs = [...compute.matchAll(/^device_spec = (.*)$/gm)].map(
       ([, text = '']) => JSON.parse(text) as Record<string, string>,
@@ -327,6 +333,7 @@ describe('input that is none', () => {
     [['--want', '2,x'], 2, "--want: 'x' is no number from 1 to 64"],
     [['--want', '0'], 2, "--want: '0' is no number"],
     [['--sysfs', 'a', '--listing', 'b'], 2, 'exclude each other'],
+    [['--check', '--listing', 'b'], 2, 'a listing does not say what is bound'],
     [['--release', 'zad'], 2, "Did you mean 'zed'?"],
   ])('%j', async (argv, code, text) => {
     expect(await plan(...argv)).toMatchObject({ code, error: expect.stringContaining(text) });

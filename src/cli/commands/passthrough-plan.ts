@@ -55,6 +55,11 @@ export const passthroughPlan = defineCommand({
   async run(context, { options }) {
     if (options.sysfs !== null && options.listing !== null)
       throw new UsageError('--sysfs and --listing exclude each other', 'Name one of them.');
+    if (options.check && options.listing !== null)
+      throw new UsageError(
+        'a listing does not say what is bound',
+        'Use --check on the host, or with --sysfs.',
+      );
     const report = await context.io.server.planPassthrough({
       sysfs: options.sysfs,
       listing: options.listing,

@@ -41,7 +41,7 @@ export interface Group {
 }
 
 /**
- * The groups in which there is a GPU or an NVSwitch, by key. Without an IOMMU each slot is shown as one group.
+ * The groups with a GPU or an NVSwitch in them, by key. Without an IOMMU each slot is shown as one group.
  * `givesConsole`: the operator agrees to hand out the card of the firmware's console.
  */
 export function groupsOf(devices: readonly PciDevice[], givesConsole: boolean): readonly Group[] {

@@ -3,11 +3,13 @@ import { err, ok, type Result } from '../base/result.ts';
 import { cheapestChange } from './changes.ts';
 import type { Inventory, PciDevice } from './device.ts';
 import { compare, endpointsOf, groupsOf, type Group } from './groups.ts';
-import { achievableSizes, solve, type Piece, type Share } from './solve.ts';
+import { achievableSizes, solve, type Piece, type Share, type Solution } from './solve.ts';
 import { boardOf, unitsOf, type Unit } from './units.ts';
 
 /** Of each changed host that is tried, so that all together take no longer than the plan itself. */
 const TRY_STEPS_MAX = 10_000;
+const TOO_MANY =
+  'the groups differ in too many ways to try everything; ask for fewer machines at once';
 
 /** What a host can do, whatever is wanted of it. */
 export interface Survey {
@@ -66,13 +68,10 @@ export function planOf({ devices }: Inventory, { wants, givesConsole }: Wish): R
   const hasBoard = boardOf(groups).length > 0;
   const survey = { groups, units, machinesMax: units.length, sizes: achievableSizes(pieces), hasBoard };
   if (units.length === 0) return err(refusalOf(survey, wants ?? [1]));
-  const sizes = wants ?? units.map(({ gpus }) => gpus.length);
-  const found: readonly Share[] | null =
-    wants === null
-      ? units.map(({ key, gpus }) => ({ wanted: gpus.length, keys: [key] }))
-      : sharesFor(pieces, sizes);
-  if (found === null) return err(refusalOf(survey, sizes));
-  const lots = found.map((share) => lotOf(share, units));
+  const solution = wants === null ? wholeUnits(units) : solve(pieces, wants);
+  if (solution.kind === 'too_many') return err({ survey, reason: TOO_MANY, change: [], instead: [] });
+  if (solution.kind === 'none') return err(refusalOf(survey, wants ?? []));
+  const lots = solution.shares.map((share) => lotOf(share, units));
   const used = new Set(lots.flatMap((lot) => lot.units));
   const bound = [...used].flatMap((unit) => unit.groups.flatMap(endpointsOf));
   return ok({
@@ -88,9 +87,9 @@ function pieceOf({ key, gpus, model, numaNodes }: Unit): Piece {
   return { key, size: gpus.length, model, numaNodes };
 }
 
-function sharesFor(pieces: readonly Piece[], wants: readonly number[]): readonly Share[] | null {
-  const solution = solve(pieces, wants);
-  return solution.kind === 'shares' ? solution.shares : null;
+function wholeUnits(units: readonly Unit[]): Solution {
+  const shares = units.map(({ key, gpus }) => ({ wanted: gpus.length, keys: [key] }));
+  return { kind: 'shares', shares, stranded: 0 };
 }
 
 function lotOf({ wanted, keys }: Share, all: readonly Unit[]): Lot {
@@ -126,11 +125,10 @@ function freeing(
 
 function refusalOf(survey: Survey, wants: readonly number[]): Refusal {
   const { units, groups } = survey;
-  const fits = (pieces: readonly Piece[]): boolean => solve(pieces, wants, TRY_STEPS_MAX).kind === 'shares';
   return {
     survey,
     reason: reasonFor(survey, wants),
-    change: cheapestChange(units, groups, fits) ?? [],
+    change: cheapestChange(units, groups, (pieces) => fits(pieces, wants)) ?? [],
     instead: insteadOf(units, wants),
   };
 }
@@ -142,8 +140,6 @@ function reasonFor({ units, groups, sizes, hasBoard }: Survey, wants: readonly n
   if (all === 0) return 'there is no GPU';
   if (units.length === 0)
     return all === 1 ? 'the GPU cannot be handed out' : `none of the ${all} GPUs can be handed out`;
-  if (solve(units.map(pieceOf), wants).kind === 'too_many')
-    return 'the groups differ in too many ways to try everything; ask for fewer machines at once';
   if (wanted > cards) return `${wanted} GPUs are wanted, and ${cards} can be handed out`;
   if (hasBoard) return 'NVSwitches tie the GPUs together: all of them go to one machine';
   if (wants.length > units.length)
@@ -160,9 +156,13 @@ function insteadOf(units: readonly Unit[], wants: readonly number[]): readonly (
   const pieces = units.map(pieceOf);
   const whole = pieces.map(({ size }) => size).toSorted((a, b) => b - a);
   let part = wants.toSorted((a, b) => a - b);
-  while (part.length > 0 && sharesFor(pieces, part) === null) part = part.slice(0, -1);
+  while (part.length > 0 && !fits(pieces, part)) part = part.slice(0, -1);
   const isSame = part.length === whole.length && part.toReversed().every((size, at) => size === whole[at]);
   return part.length === 0 || isSame ? [whole] : [whole, part.toReversed()];
+}
+
+function fits(pieces: readonly Piece[], wants: readonly number[]): boolean {
+  return solve(pieces, wants, TRY_STEPS_MAX).kind === 'shares';
 }
 
 function countOf(pieces: readonly Piece[]): number {

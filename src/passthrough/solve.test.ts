@@ -65,7 +65,7 @@ test('sixteen GPUs on eight nodes are few', () => {
 
 test('too much to try is told, not taken for impossible', () => {
   const pieces = Array.from({ length: 24 }, (_, at) => piece(`p${at}`, 1, at));
-  expect(solve(pieces, [7, 8, 9]).kind).toBe('too_many');
+  expect(solve(pieces, [7, 8, 9], 10_000).kind).toBe('too_many');
 });
 
 /** The cost of these owners (a machine's place, or -1) of all pieces, largest machine first; null: not allowed. */

@@ -49,8 +49,8 @@ class TooManySteps extends Error {
 }
 
 /**
- * A share covers what is wanted: by one piece of the exact size first, then by fewest pieces, then on one NUMA
- * node, then with fewest GPUs that nobody can use. The largest machine chooses first, but nothing by which a
+ * A share covers what is wanted: by one piece of the exact size first, then by fewest pieces, then on one
+ * NUMA node, then with fewest GPUs that nobody can use. The largest machine chooses first, but nothing by which a
  * later one would get none. No piece is in two shares. Shares are in the order of `wants`.
  */
 export function solve(

@@ -280,8 +280,8 @@ function hasProgressed(lease: Lease): boolean {
 
 /**
  * A creation without a reply can take effect until its time-out has passed, whatever the goal is by then:
- * nobody repeats it, and nobody cleans up behind it, before that. Of other steps only the repetition has to
- * wait.
+ * nobody repeats it, and nobody cleans up behind it, before that. A server is not handed out while the
+ * deletion of one may still come. Of other steps only the repetition has to wait.
  */
 function mayStillTakeEffect({ openIntent, nowMs, sighting }: PlanInput, next: Plan): boolean {
   if (openIntent === null || nowMs >= openIntent.openedAtMs + openIntent.timeoutMs) return false;
@@ -292,9 +292,17 @@ function mayStillTakeEffect({ openIntent, nowMs, sighting }: PlanInput, next: Pl
       return keeperOf(sighting) === null;
     case 'createFloatingIp' satisfies StepKind:
       return sighting.floatingIp === null;
+    case 'deleteServer' satisfies StepKind:
+      // Meant for another server, it may have been overtaken: the one that is left could be the one it hits.
+      if (next.kind === 'done') return keeperOf(sighting) !== null;
+      return repeats(next, openIntent.step);
     default:
-      return next.kind === 'step' && next.step.kind === openIntent.step;
+      return repeats(next, openIntent.step);
   }
+}
+
+function repeats(next: Plan, made: string): boolean {
+  return next.kind === 'step' && next.step.kind === made;
 }
 
 /** Not given to another host: the disk exists only where the cloud has put it. */

@@ -3,6 +3,7 @@ import { nearest } from '../base/nearest.ts';
 import { parseDuration } from '../base/units.ts';
 import type { ArgumentSpec, OptionSpec, ReadContext, Spec } from './command.ts';
 import { UsageError } from './failure.ts';
+import type { TicketWhen } from './ticket.ts';
 import { parseWhen } from './when.ts';
 
 type Read<T> = (text: string, context: ReadContext, name: string) => T;
@@ -101,6 +102,16 @@ export function time(flags: string, help: string): OptionSpec<number | null> {
     if (parsed.value.understood !== null) context.note(`${name}: ${parsed.value.understood}`);
     return parsed.value.timeMs;
   });
+}
+
+/** `now`, or a time in any form that people write. */
+export function ticket(flags: string, help: string): OptionSpec<TicketWhen | null> {
+  const atTime = time(flags, help);
+  return {
+    flags,
+    help,
+    read: (values, context) => (values.at(-1) === 'now' ? 'now' : atTime.read(values, context)),
+  };
 }
 
 /** `--max-width WIDTH` → `--max-width`; `-f, --format FORMAT` → `--format`. */

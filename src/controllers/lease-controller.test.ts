@@ -16,6 +16,7 @@ async function liveFully(service: SimulatedService): Promise<void> {
   expect(service.outside()).toEqual(ALL);
   await service.give({
     type: 'lease.unshelve',
+    role: 'member',
     leaseId: leaseId('a'),
     durationMs: null,
     waitUntilMs: null,

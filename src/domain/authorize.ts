@@ -26,11 +26,15 @@ export function maySee(actor: Actor, projectId: ProjectId | null): boolean {
 export function authorize(world: World, actor: Actor, command: Command): Refusal | null {
   switch (command.type) {
     case 'lease.create':
-      return inProject(actor, command.projectId, 'member');
+      return inProject(actor, command.projectId, 'member') ?? needs(actor, command.role);
     case 'lease.extend':
+    case 'lease.unshelve':
+      // Nobody gets the longer leases of a role that is not theirs.
+      return onLease(world, actor, command.leaseId) ?? needs(actor, command.role);
     case 'lease.release':
     case 'lease.shelve':
-    case 'lease.unshelve':
+    case 'lease.keep':
+    case 'lease.ticket':
       return onLease(world, actor, command.leaseId);
     case 'lease.adopt':
     case 'host.drain':
@@ -58,6 +62,7 @@ export function authorize(world: World, actor: Actor, command: Command): Refusal
     case 'lease.ready':
     case 'lease.startFailed':
     case 'lease.shelved':
+    case 'lease.unshelvable':
     case 'lease.gone':
     case 'lease.lost':
     case 'lease.located':

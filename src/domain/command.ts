@@ -12,8 +12,8 @@ import type { DeviceClass } from './model/host.ts';
 import type { Finding } from './model/finding.ts';
 import type { Flavor } from './model/flavor.ts';
 import type { Host } from './model/host.ts';
-import type { AtEnd, Connection, Intent, ProviderRefs, StartProgress } from './model/lease.ts';
-import type { Token } from './model/token.ts';
+import type { AtEnd, Connection, Intent, ProviderRefs, ReturnTicket, StartProgress } from './model/lease.ts';
+import type { Role, Token } from './model/token.ts';
 
 /**
  * What the borrower wants: a flavor, or what any flavor must have (then the smallest that has it is taken).
@@ -40,8 +40,13 @@ export type UserCommand =
       readonly name: string;
       readonly wanted: Wanted;
       readonly hostId: HostId | null;
-      readonly durationMs: number;
-      readonly atEnd: AtEnd;
+      /** Of who asks: the rules for lengths go by it. */
+      readonly role: Role;
+      /** null: as the rules say, also of the two after it. */
+      readonly durationMs: number | null;
+      readonly atEnd: AtEnd | null;
+      readonly renew: boolean | null;
+      readonly ticket: ReturnTicket | null;
       readonly image: string | null;
       readonly sshPublicKey: string | null;
       /** Give up waiting at this time; null: wait without end. 0 or a past time: now or never. */
@@ -49,15 +54,25 @@ export type UserCommand =
       /** Claim this future window instead of queueing. */
       readonly window: { readonly fromMs: number; readonly reservationId: ReservationId } | null;
     }
-  | { readonly type: 'lease.extend'; readonly leaseId: LeaseId; readonly expiresAtMs: number }
+  | {
+      readonly type: 'lease.extend';
+      readonly leaseId: LeaseId;
+      readonly role: Role;
+      /** null: as far as is possible. */
+      readonly expiresAtMs: number | null;
+    }
   | { readonly type: 'lease.release'; readonly leaseId: LeaseId }
   | { readonly type: 'lease.shelve'; readonly leaseId: LeaseId }
   | {
       readonly type: 'lease.unshelve';
       readonly leaseId: LeaseId;
+      readonly role: Role;
       readonly durationMs: number | null;
       readonly waitUntilMs: number | null;
     }
+  /** Keeps a disk on the shelf for so long from now. */
+  | { readonly type: 'lease.keep'; readonly leaseId: LeaseId; readonly durationMs: number }
+  | { readonly type: 'lease.ticket'; readonly leaseId: LeaseId; readonly ticket: ReturnTicket | null }
   | {
       readonly type: 'lease.adopt';
       readonly leaseId: LeaseId;
@@ -149,6 +164,8 @@ export type SystemCommand =
   | { readonly type: 'lease.startFailed'; readonly leaseId: LeaseId; readonly failure: StepFailure }
   /** The server is offloaded: nothing is held any more, the disk is kept. */
   | { readonly type: 'lease.shelved'; readonly leaseId: LeaseId }
+  /** The cloud does not shelve the server, whatever was tried. Refused where it is not to be deleted then. */
+  | { readonly type: 'lease.unshelvable'; readonly leaseId: LeaseId; readonly cause: string }
   /** Nothing of it exists outside any more. */
   | { readonly type: 'lease.gone'; readonly leaseId: LeaseId }
   /** Its server vanished or was deleted by somebody else. */

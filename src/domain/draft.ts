@@ -85,6 +85,17 @@ export class Draft {
     });
   }
 
+  /** The next place at the end of the queue. */
+  nextQueueSeq(count = 1): number {
+    const { control } = this.world;
+    this.put({
+      entity: 'control',
+      id: 'control',
+      after: { ...control, queueSeq: control.queueSeq + count },
+    });
+    return control.queueSeq + 1;
+  }
+
   ruleOut(reason: WaitReason, count = 1): void {
     this.ruledOut[reason] = (this.ruledOut[reason] ?? 0) + count;
   }

@@ -8,53 +8,21 @@ import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { nearest } from '../base/nearest.ts';
 import { err, ok, type Result } from '../base/result.ts';
-import { formatDuration, parseDuration } from '../base/units.ts';
+import { formatDuration } from '../base/units.ts';
 import { declaredConfigSchema } from '../declared/config.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../domain/settings.ts';
 import { patternFault } from '../openstack/readiness/console-match.ts';
+import { duration } from './config-fields.ts';
+import { leaseSettings, leasesSchema, printableLeases } from './lease-config.ts';
 
 /** Where a check tells what is wrong; `path` counts from the checked value. */
 interface IssueSink {
   addIssue(issue: { code: 'custom'; path?: PropertyKey[]; message: string }): void;
 }
 
-const duration = z.string().transform((text, context) => {
-  const parsed = parseDuration(text);
-  if (parsed.ok) return parsed.value;
-  context.addIssue({ code: 'custom', message: parsed.error });
-  return z.NEVER;
-});
-
 const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'letters, digits, dots, dashes and underscores');
-const defaults = DEFAULT_SETTINGS;
-
-const leasesSchema = z.strictObject({
-  max_duration: duration
-    .default(defaults.leaseDurationMsMax)
-    .describe('longest lease, and furthest end of an extension'),
-  start_timeout: duration.default(defaults.startTimeoutMs).describe('a start that takes longer has failed'),
-  start_estimate: duration
-    .default(defaults.startEstimateMs)
-    .describe('expected time of a start, for forecasts'),
-  end_estimate: duration.default(defaults.endEstimateMs).describe('expected time of shelving or deleting'),
-  warnings: z
-    .array(duration)
-    .max(8)
-    .default([...defaults.warningsMs])
-    .describe('before the end'),
-  queue_max: z
-    .int()
-    .min(1)
-    .max(1_000_000)
-    .default(defaults.queueMax)
-    .describe('most requests that wait at once'),
-  placement: z
-    .enum(['least_fragmentation', 'best_fit', 'spread'])
-    .default(defaults.placement)
-    .describe('how a host is chosen among those that fit'),
-});
 
 const projectSchema = z.strictObject({
   id: name.describe('as tokens name it'),
@@ -259,18 +227,8 @@ export function parseConfig(text: string, path: string): Result<Config, readonly
   return err(parsed.error.issues.flatMap((issue) => faultTexts(issue, path)));
 }
 
-export function settingsOf(config: Config): Settings {
-  const { leases } = config;
-  return {
-    ...DEFAULT_SETTINGS,
-    leaseDurationMsMax: leases.max_duration,
-    startTimeoutMs: leases.start_timeout,
-    startEstimateMs: leases.start_estimate,
-    endEstimateMs: leases.end_estimate,
-    warningsMs: leases.warnings.toSorted((a, b) => b - a),
-    queueMax: leases.queue_max,
-    placement: leases.placement,
-  };
+export function settingsOf({ leases }: Config): Settings {
+  return { ...DEFAULT_SETTINGS, ...leaseSettings(leases) };
 }
 
 /**
@@ -278,18 +236,10 @@ export function settingsOf(config: Config): Settings {
  * their own.
  */
 export function printable(config: Config): object {
-  const { leases } = config;
   return {
     ...config,
     poll_interval: formatDuration(config.poll_interval),
-    leases: {
-      ...leases,
-      max_duration: formatDuration(leases.max_duration),
-      start_timeout: formatDuration(leases.start_timeout),
-      start_estimate: formatDuration(leases.start_estimate),
-      end_estimate: formatDuration(leases.end_estimate),
-      warnings: leases.warnings.map(formatDuration),
-    },
+    leases: printableLeases(config.leases),
   };
 }
 

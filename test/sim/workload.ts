@@ -96,16 +96,24 @@ function request(
     atEnd: prng.chance(0.5) ? 'shelve' : 'delete',
     image: prng.chance(0.02) ? 'no-such-image' : null,
     sshPublicKey: null,
+    role: 'member',
+    renew: null,
+    ticket: null,
   };
 }
 
 function extension(lease: Lease, prng: Prng, nowMs: number): UserCommand {
-  return { type: 'lease.extend', leaseId: lease.id, expiresAtMs: nowMs + MINUTE_MS + prng.below(HOUR_MS) };
+  return {
+    type: 'lease.extend',
+    role: 'member',
+    leaseId: lease.id,
+    expiresAtMs: nowMs + MINUTE_MS + prng.below(HOUR_MS),
+  };
 }
 
 function unshelve(lease: Lease, prng: Prng, nowMs: number): UserCommand {
   const waitUntilMs = prng.chance(0.5) ? nowMs + prng.below(15 * MINUTE_MS) : null;
-  return { type: 'lease.unshelve', leaseId: lease.id, durationMs: null, waitUntilMs };
+  return { type: 'lease.unshelve', role: 'member', leaseId: lease.id, durationMs: null, waitUntilMs };
 }
 
 function drain(world: World, prng: Prng, nowMs: number): Act | null {

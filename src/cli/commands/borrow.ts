@@ -9,7 +9,7 @@ import { flag } from '../specs.ts';
 import { readPublicKey } from '../ssh-key.ts';
 import { watchLease } from '../watch-lease.ts';
 import { roughDuration, relativeTime } from '../when.ts';
-import { createOptions, flavorArgument, NO_KEY } from './lease-create.ts';
+import { createOptions, flavorArgument, NO_KEY, noteScratch, termsBody } from './lease-create.ts';
 import { wantedBody } from './wanted.ts';
 
 export const borrow = defineCommand({
@@ -39,9 +39,8 @@ export const borrow = defineCommand({
     try {
       const { leases } = await context.client.createLease({
         ...wanted,
-        duration: options.duration,
+        ...termsBody(options),
         name: options.name,
-        at_end: options.atEnd ?? 'shelve',
         image: options.image,
         ssh_public_key: keyFile?.key ?? null,
         wait: options.wait,
@@ -49,6 +48,7 @@ export const borrow = defineCommand({
       const [lease] = leases;
       if (lease === undefined) throw new CliFailure('the server made no lease', "See 'berth lease list'.");
       context.note(keyFile === null ? NO_KEY : `SSH key: ${keyFile.path}`);
+      noteScratch(context, lease);
       if (options.detach) {
         context.io.stdout.write(`${lease.id}\n`);
         return EXIT.ok;

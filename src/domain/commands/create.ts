@@ -1,5 +1,4 @@
 /** `lease.create`: a place in the queue and perhaps at once a host, or a window in the future for several. */
-import { formatDuration } from '../../base/units.ts';
 import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
 import type { Flavor } from '../model/flavor.ts';
@@ -9,24 +8,25 @@ import { scheduleNewcomer } from '../scheduler/pass.ts';
 import type { World } from '../world.ts';
 import { bookWindow } from './book.ts';
 import type { Handled } from './handled.ts';
-import { demandOf, newLease, resolveWanted, type CreateCommand } from './request.ts';
+import { refuseTicket } from './shelf.ts';
+import { demandOf, newLease, resolveWanted, settleRequest, type CreateCommand } from './request.ts';
 
-export function createLeases(draft: Draft, command: CreateCommand): Handled {
+export function createLeases(draft: Draft, asked: CreateCommand): Handled {
   const { world, nowMs } = draft;
-  const found = resolveWanted(world, command.wanted);
+  const found = resolveWanted(world, asked.wanted);
   if (found.kind === 'refused') return found;
   const { flavor } = found;
-  const demand = demandOf(flavor, command.hostId);
+  const demand = demandOf(flavor, asked.hostId);
+  const unavailable = refuseUnavailable(flavor);
+  if (unavailable !== null) return unavailable;
+  const settled = settleRequest(world, asked, demand);
+  if (settled.kind === 'refused') return settled;
+  const command = settled.request;
   const refusal = checkRequest(draft, command, flavor, demand);
   if (refusal !== null) return refusal;
   ensureProject(draft, command);
   if (command.window !== null) return bookWindow(draft, command, command.window, { flavor, demand });
-  const queueSeq = world.control.queueSeq + 1;
-  draft.put({
-    entity: 'control',
-    id: 'control',
-    after: { ...world.control, queueSeq: world.control.queueSeq + command.leaseIds.length },
-  });
+  const queueSeq = draft.nextQueueSeq(command.leaseIds.length);
   for (const [index, leaseId] of command.leaseIds.entries()) {
     const state: LeaseState = {
       kind: 'queued',
@@ -36,7 +36,10 @@ export function createLeases(draft: Draft, command: CreateCommand): Handled {
       promise: null,
       comeback: false,
     };
-    draft.addLease(newLease(draft, command, leaseId, { flavor, demand, state }), 'lease.requested', {
+    const lease = newLease(draft, command, leaseId, { flavor, demand, state });
+    const noTicket = refuseTicket(draft, lease, lease.ticket);
+    if (noTicket !== null) return noTicket;
+    draft.addLease(lease, 'lease.requested', {
       flavor: flavor.name,
       duration_s: command.durationMs / 1000,
     });
@@ -57,30 +60,19 @@ function isQueued(world: World, leaseId: Lease['id']): boolean {
   return world.leases.get(leaseId)?.state.kind === 'queued';
 }
 
+function refuseUnavailable(flavor: Flavor): ReturnType<typeof refuse> | null {
+  if (!flavor.disabled && flavor.misconfigured === null) return null;
+  const why = flavor.misconfigured ?? 'its provider has disabled it';
+  return refuse(
+    'flavor_unavailable',
+    `Flavor ${flavor.name} cannot be borrowed: ${why}.`,
+    'Choose another flavor, or tell the operator.',
+    'flavor',
+  );
+}
+
 function checkRequest(draft: Draft, command: CreateCommand, flavor: Flavor, demand: Demand): Handled | null {
   const { world } = draft;
-  const longestMs = world.settings.leaseDurationMsMax;
-  if (flavor.disabled || flavor.misconfigured !== null) {
-    const why = flavor.misconfigured ?? 'its provider has disabled it';
-    return refuse(
-      'flavor_unavailable',
-      `Flavor ${flavor.name} cannot be borrowed: ${why}.`,
-      'Choose another flavor, or tell the operator.',
-      'flavor',
-    );
-  }
-  if (command.durationMs > longestMs) {
-    const most = formatDuration(longestMs);
-    return refuse(
-      'duration_too_long',
-      `A lease can last ${most} at most.`,
-      `Ask for ${most} or less; it can be extended later.`,
-      'duration',
-      {
-        limit_s: longestMs / 1000,
-      },
-    );
-  }
   if (command.hostId !== null && world.hosts.get(command.hostId)?.host.providerId !== flavor.providerId) {
     return refuse(
       'host_unknown',

@@ -10,9 +10,11 @@ import type { Draft } from '../draft.ts';
 import type { Claim } from '../model/claim.ts';
 import type { Flavor } from '../model/flavor.ts';
 import type { Intent, Lease } from '../model/lease.ts';
+import { refuseTooLong, termsFor } from '../policy/rules.ts';
 import { fits, totalDevices } from '../scheduler/free.ts';
 import { pickDevices, type HostRow } from '../scheduler/host-row.ts';
 import { schedule, scheduleNewcomer } from '../scheduler/pass.ts';
+import { afterEndMs } from '../settings.ts';
 import { demandOf } from './request.ts';
 import { DONE, type Handled } from './handled.ts';
 import { noSuchLease, wrongState } from './refusals.ts';
@@ -57,21 +59,11 @@ export function unshelveLease(
   if (lease.state.kind === 'queued' && lease.state.comeback) return DONE;
   if (lease.state.kind !== 'shelved') return wrongState(lease, 'unshelved', ['shelved']);
   const durationMs = command.durationMs ?? lease.request.durationMs;
-  const longestMs = world.settings.leaseDurationMsMax;
-  if (durationMs > longestMs) {
-    const most = formatDuration(longestMs);
-    return refuse(
-      'duration_too_long',
-      `A lease can last ${most} at most.`,
-      `Ask for ${most} or less.`,
-      'duration',
-      {
-        limit_s: longestMs / 1000,
-      },
-    );
-  }
-  const queueSeq = world.control.queueSeq + 1;
-  draft.put({ entity: 'control', id: 'control', after: { ...world.control, queueSeq } });
+  const { projectId, request } = lease;
+  const terms = termsFor(world, { projectId, role: command.role, demand: request.demand });
+  const tooLong = refuseTooLong(durationMs, terms);
+  if (tooLong !== null) return tooLong;
+  const queueSeq = draft.nextQueueSeq();
   const { waitUntilMs } = command;
   draft.lease(
     lease.id,
@@ -97,7 +89,7 @@ export function adoptLease(draft: Draft, command: AdoptCommand): Handled {
   const { flavor, row } = found;
   const demand = demandOf(flavor, null);
   const expiresAtMs = nowMs + command.durationMs;
-  const untilMs = expiresAtMs + world.settings.endEstimateMs;
+  const untilMs = expiresAtMs + afterEndMs(world.settings);
   const lease: Lease = {
     id: command.leaseId,
     projectId: command.projectId,
@@ -111,10 +103,14 @@ export function adoptLease(draft: Draft, command: AdoptCommand): Handled {
       demand,
       durationMs: command.durationMs,
       atEnd: command.atEnd,
+      renew: command.atEnd !== 'delete',
+      role: 'member',
+      scratchGiB: flavor.scratchGiB,
       image: null,
       sshPublicKey: null,
     },
     reservationId: null,
+    ticket: null,
     refs: command.refs,
     unreachableSinceMs: null,
     setbacks: [],
@@ -127,6 +123,8 @@ export function adoptLease(draft: Draft, command: AdoptCommand): Handled {
       expiresAtMs,
       connection: command.connection,
       warnedMs: null,
+      renewedAtMs: null,
+      graceUntilMs: null,
     },
   };
   draft.addLease(lease, 'lease.adopted', {

@@ -35,7 +35,13 @@ export function leaseToJson(view: LeaseView, nowMs: number): LeaseJson {
     progress: state.kind === 'starting' ? state.progress : null,
     obstacle: state.kind === 'starting' ? state.obstacle : null,
     connection: state.kind === 'active' ? connectionToJson(state.connection) : null,
+    renewed_since: state.kind === 'active' ? timeOrNull(state.renewedAtMs) : null,
+    grace_until: state.kind === 'active' ? timeOrNull(state.graceUntilMs) : null,
+    keep_until: state.kind === 'shelved' ? timeOrNull(state.keepUntilMs) : null,
     at_end: request.atEnd,
+    renew: request.renew,
+    ticket: ticketToJson(lease.ticket),
+    scratch_gib: request.scratchGiB,
     ...endOf(state),
     setbacks: lease.setbacks.map(({ atMs, code, message, hostId }) => ({
       at: formatTime(atMs),
@@ -53,6 +59,11 @@ export function leaseToJson(view: LeaseView, nowMs: number): LeaseJson {
 function connectionToJson(connection: Connection): NonNullable<LeaseJson['connection']> {
   const { host, port, user } = connection;
   return { host, port, user, ssh: `ssh -p ${port} ${user}@${host}` };
+}
+
+function ticketToJson(ticket: Lease['ticket']): string | null {
+  if (ticket === null) return null;
+  return ticket.kind === 'now' ? 'now' : formatTime(ticket.atMs);
 }
 
 /** Why it ended, or is about to. */

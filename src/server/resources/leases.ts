@@ -40,6 +40,8 @@ export function leaseRoutes(register: Register, options: ServerOptions): void {
     lease: leaseToJson(found(await session.lease(params.id)), nowMs),
   }));
 
+  ticketRoutes(register, options);
+
   register('releaseLease', routes.releaseLease, (call) =>
     changed(call, options, ({ id }) => ({ type: 'lease.release', leaseId: id })),
   );
@@ -50,9 +52,10 @@ export function leaseRoutes(register: Register, options: ServerOptions): void {
 
   register('extendLease', routes.extendLease, (call) =>
     changed(call, options, (lease) => {
+      const longer = durationMs(call.body);
       const expiresAtMs =
-        call.body.expires_at ?? plannedEnd(lease, call.nowMs) + (durationMs(call.body) ?? 0);
-      return { type: 'lease.extend', leaseId: lease.id, expiresAtMs };
+        call.body.expires_at ?? (longer === null ? null : plannedEnd(lease, call.nowMs) + longer);
+      return { type: 'lease.extend', leaseId: lease.id, role: call.caller.role, expiresAtMs };
     }),
   );
 
@@ -60,6 +63,7 @@ export function leaseRoutes(register: Register, options: ServerOptions): void {
     changed(call, options, ({ id }) => ({
       type: 'lease.unshelve',
       leaseId: id,
+      role: call.caller.role,
       durationMs: durationMs(call.body),
       waitUntilMs: waitUntilMs(call.body.wait, call.nowMs),
     })),
@@ -78,6 +82,21 @@ export function leaseRoutes(register: Register, options: ServerOptions): void {
       lease: await shown(call.session, assertDefined(id, 'an adoption makes a lease'), engine.nowMs()),
     };
   });
+}
+
+/** What is on the shelf: how long, and until when it comes back by itself. */
+function ticketRoutes(register: Register, options: ServerOptions): void {
+  register('keepLease', routes.keepLease, (call) =>
+    changed(call, options, ({ id }) => ({
+      type: 'lease.keep',
+      leaseId: id,
+      durationMs: durationMs(call.body) ?? 0,
+    })),
+  );
+
+  register('setTicket', routes.setTicket, (call) =>
+    changed(call, options, ({ id }) => ({ type: 'lease.ticket', leaseId: id, ticket: call.body.ticket })),
+  );
 }
 
 /**
@@ -126,8 +145,11 @@ function createCommand(call: Call<typeof routes.createLease>, ids: Ids): CreateC
     name: body.name ?? `lease-${(leaseIds[0] ?? '').slice(0, 8)}`,
     wanted: wantedOf(body),
     hostId: body.host ? hostIdOf(call.session, body.host) : null,
-    durationMs: durationMs(body) ?? 0,
-    atEnd: body.at_end,
+    role: caller.role,
+    durationMs: durationMs(body),
+    atEnd: body.at_end ?? null,
+    renew: body.renew ?? null,
+    ticket: body.ticket ?? null,
     image: body.image ?? null,
     sshPublicKey: body.ssh_public_key ?? null,
     waitUntilMs: waitUntilMs(body.wait, nowMs),

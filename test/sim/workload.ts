@@ -7,9 +7,19 @@ import type { Prng } from '../../src/base/prng.ts';
 import { HOUR_MS, MINUTE_MS } from '../../src/base/units.ts';
 import type { Actor } from '../../src/domain/actor.ts';
 import type { UserCommand } from '../../src/domain/command.ts';
-import type { Lease, LeaseStateKind } from '../../src/domain/model/lease.ts';
+import type { Lease, LeaseStateKind, ReturnTicket } from '../../src/domain/model/lease.ts';
+import type { LeaseRule } from '../../src/domain/policy/rules.ts';
 import type { World } from '../../src/domain/world.ts';
 
+const AT_ENDS = ['shelve', 'shelve', 'delete', 'shelve_or_delete'] as const;
+/** One project has its own rule. */
+export const COURSE_RULE: LeaseRule = {
+  match: { project: 'course', gpuClass: null, role: null },
+  defaultDurationMs: 5 * MINUTE_MS,
+  maxDurationMs: 20 * MINUTE_MS,
+  atEnd: null,
+  renewMs: 0,
+};
 const PROJECTS = ['demo', 'lab2', 'course'] as const;
 const FLAVORS = [
   'gpu_tiny',
@@ -23,6 +33,11 @@ const FLAVORS = [
 export interface Act {
   readonly actor: Actor;
   readonly command: UserCommand;
+}
+
+/** How long a lease of the simulation may last. */
+export function longestMs({ projectId }: Lease): number {
+  return projectId === 'course' ? 20 * MINUTE_MS : HOUR_MS;
 }
 
 /** One thing that somebody does now; null: nobody finds anything to do. */
@@ -40,7 +55,19 @@ export function nextAct(world: World, prng: Prng, nowMs: number): Act | null {
   if (roll < 39) return onLease(world, prng, ['active'], (lease) => extension(lease, prng, nowMs));
   if (roll < 57)
     return onLease(world, prng, ['active'], (lease) => ({ type: 'lease.shelve', leaseId: lease.id }));
-  if (roll < 86) return onLease(world, prng, ['shelved'], (lease) => unshelve(lease, prng, nowMs));
+  if (roll < 80) return onLease(world, prng, ['shelved'], (lease) => unshelve(lease, prng, nowMs));
+  if (roll < 83)
+    return onLease(world, prng, ['active', 'shelving', 'shelved'], (lease) => ({
+      type: 'lease.ticket',
+      leaseId: lease.id,
+      ticket: prng.chance(0.2) ? null : ticket(prng, nowMs),
+    }));
+  if (roll < 86)
+    return onLease(world, prng, ['shelved'], (lease) => ({
+      type: 'lease.keep',
+      leaseId: lease.id,
+      durationMs: MINUTE_MS + prng.below(20 * MINUTE_MS),
+    }));
   if (roll < 88)
     return onLease(world, prng, ['shelved'], (lease) => ({ type: 'lease.release', leaseId: lease.id }));
   if (roll < 92) return drain(world, prng, nowMs);
@@ -56,7 +83,7 @@ function borrow(world: World, prng: Prng, nowMs: number): Act {
   return {
     actor: member,
     command: {
-      ...request(member, prng),
+      ...request(member, prng, nowMs),
       leaseIds: [asId(prng.uuid())],
       hostId: hosts.length > 0 && prng.chance(0.05) ? prng.pick(hosts) : null,
       waitUntilMs: waits === 0 ? nowMs : waits === 1 ? nowMs + prng.below(30 * MINUTE_MS) : null,
@@ -71,7 +98,7 @@ function book(prng: Prng, nowMs: number): Act {
   return {
     actor: member,
     command: {
-      ...request(member, prng),
+      ...request(member, prng, nowMs),
       leaseIds: Array.from({ length: count }, () => asId<'lease'>(prng.uuid())),
       hostId: null,
       waitUntilMs: null,
@@ -85,21 +112,28 @@ type Create = Extract<UserCommand, { readonly type: 'lease.create' }>;
 function request(
   member: Extract<Actor, { readonly kind: 'user' }>,
   prng: Prng,
+  nowMs: number,
 ): Omit<Create, 'leaseIds' | 'hostId' | 'waitUntilMs' | 'window'> {
+  const atEnd = prng.pick(AT_ENDS);
   return {
     type: 'lease.create',
     projectId: member.projectId,
     ownerId: member.userId,
     name: 'simulated',
     wanted: { kind: 'flavor', flavor: prng.pick(FLAVORS) },
-    durationMs: 2 * MINUTE_MS + prng.below(30 * MINUTE_MS),
-    atEnd: prng.chance(0.5) ? 'shelve' : 'delete',
+    durationMs: prng.chance(0.05) ? null : 2 * MINUTE_MS + prng.below(30 * MINUTE_MS),
+    atEnd,
     image: prng.chance(0.02) ? 'no-such-image' : null,
     sshPublicKey: null,
     role: 'member',
-    renew: null,
-    ticket: null,
+    renew: prng.chance(0.2) ? prng.chance(0.5) : null,
+    ticket: atEnd === 'delete' || prng.chance(0.6) ? null : ticket(prng, nowMs),
   };
+}
+
+function ticket(prng: Prng, nowMs: number): ReturnTicket {
+  if (prng.chance(0.7)) return { kind: 'now' };
+  return { kind: 'at', atMs: nowMs + MINUTE_MS + prng.below(HOUR_MS) };
 }
 
 function extension(lease: Lease, prng: Prng, nowMs: number): UserCommand {

@@ -12,6 +12,7 @@ import { schedule } from '../scheduler/pass.ts';
 import { afterEndMs } from '../settings.ts';
 import { claimOf } from '../world.ts';
 import { DONE, type Handled } from './handled.ts';
+import { recordRefs } from './refs.ts';
 import { keepUntil, useTicket } from './shelf.ts';
 
 /** Tries on different hosts, or after different failures, before a start is given up. */
@@ -20,7 +21,7 @@ const START_TRIES_MAX = 5;
 type Reported<T extends SystemCommand['type']> = Extract<SystemCommand, { readonly type: T }>;
 
 export function leaseRefs(draft: Draft, leaseId: LeaseId, refs: Partial<ProviderRefs>): Handled {
-  return tookPlace(draft.lease(leaseId, { type: 'refs', refs }, 'lease.found_outside', null, { ...refs }));
+  return tookPlace(recordRefs(draft, leaseId, refs, 'lease.found_outside'));
 }
 
 export function leaseProgress(draft: Draft, command: Reported<'lease.progress'>): Handled {

@@ -395,8 +395,8 @@ function isShelvingFailing(memory: LeaseMemory): boolean {
 }
 
 /**
- * Whether shelving is given up. Only what the cloud itself did or refused counts, so that no disk goes because
- * an API was away; the domain has the last word.
+ * Whether shelving is given up. Only what the cloud itself did or refused counts, so that no disk goes
+ * because an API was away; the domain has the last word.
  */
 function mayBeAbandoned({ lease, memory, isComplete }: View, next: Plan, nowMs: number): boolean {
   const { request, state } = lease;

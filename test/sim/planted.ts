@@ -84,7 +84,7 @@ const FAULTS: readonly Planted[] = [
     caughtBy: /C10/,
   },
   {
-    what: 'a return ticket waits in the queue since it was given, not since the end',
+    what: 'a return ticket does not have the place of the end',
     file: 'src/domain/commands/end.ts',
     find: 'return { queueSeq: draft.nextQueueSeq(), waitUntilMs: null };',
     replace: 'return { queueSeq: -draft.nextQueueSeq(), waitUntilMs: null };',

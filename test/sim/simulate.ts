@@ -56,14 +56,14 @@ const VIOLATIONS_MAX = 10;
 const SETTINGS: Settings = {
   ...DEFAULT_SETTINGS,
   leaseDurationMsMax: HOUR_MS,
-  renewMs: 4 * MINUTE_MS,
-  keepShelvedMs: 15 * MINUTE_MS,
-  keepWarningsMs: [5 * MINUTE_MS, MINUTE_MS],
+  renewMs: MINUTE_MS,
+  keepShelvedMs: 3 * MINUTE_MS,
+  keepWarningsMs: [MINUTE_MS, 20 * SECOND_MS],
   warningsMs: [HOUR_MS, 10 * MINUTE_MS],
   rules: [COURSE_RULE],
 };
 /** Half of the histories have a grace. */
-const GRACE_MS = MINUTE_MS;
+const GRACE_MS = 15 * SECOND_MS;
 /**
  * How long a start may take, one of these in each history. The shortest is missed by many that nothing is
  * wrong with, so that machines which come back from the shelf have to go there again.

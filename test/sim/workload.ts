@@ -43,36 +43,36 @@ export function longestMs({ projectId }: Lease): number {
 /** One thing that somebody does now; null: nobody finds anything to do. */
 export function nextAct(world: World, prng: Prng, nowMs: number): Act | null {
   const roll = prng.below(100);
-  if (roll < 15) return borrow(world, prng, nowMs);
-  if (roll < 24) return book(prng, nowMs);
-  if (roll < 33)
+  if (roll < 29) return borrow(world, prng, nowMs);
+  if (roll < 37) return book(prng, nowMs);
+  if (roll < 44)
     return onLease(
       world,
       prng,
       ['active', 'active', 'queued', 'queued', 'starting', 'shelved', 'reserved', 'shelving', 'ending'],
       (lease) => ({ type: 'lease.release', leaseId: lease.id }),
     );
-  if (roll < 39) return onLease(world, prng, ['active'], (lease) => extension(lease, prng, nowMs));
-  if (roll < 57)
+  if (roll < 49) return onLease(world, prng, ['active'], (lease) => extension(lease, prng, nowMs));
+  if (roll < 59)
     return onLease(world, prng, ['active'], (lease) => ({ type: 'lease.shelve', leaseId: lease.id }));
-  if (roll < 80) return onLease(world, prng, ['shelved'], (lease) => unshelve(lease, prng, nowMs));
-  if (roll < 83)
+  if (roll < 75) return onLease(world, prng, ['shelved'], (lease) => unshelve(lease, prng, nowMs));
+  if (roll < 80)
     return onLease(world, prng, ['active', 'shelving', 'shelved'], (lease) => ({
       type: 'lease.ticket',
       leaseId: lease.id,
       ticket: prng.chance(0.2) ? null : ticket(prng, nowMs),
     }));
-  if (roll < 86)
+  if (roll < 82)
     return onLease(world, prng, ['shelved'], (lease) => ({
       type: 'lease.keep',
       leaseId: lease.id,
-      durationMs: MINUTE_MS + prng.below(20 * MINUTE_MS),
+      durationMs: MINUTE_MS + prng.below(2 * MINUTE_MS),
     }));
-  if (roll < 88)
+  if (roll < 84)
     return onLease(world, prng, ['shelved'], (lease) => ({ type: 'lease.release', leaseId: lease.id }));
-  if (roll < 92) return drain(world, prng, nowMs);
-  if (roll < 94) return admin({ type: 'service.freeze', reason: 'the operator looks at something' });
-  if (roll < 98) return admin({ type: 'service.thaw' });
+  if (roll < 88) return drain(world, prng, nowMs);
+  if (roll < 90) return admin({ type: 'service.freeze', reason: 'the operator looks at something' });
+  if (roll < 96) return admin({ type: 'service.thaw' });
   return quota(prng);
 }
 
@@ -121,7 +121,7 @@ function request(
     ownerId: member.userId,
     name: 'simulated',
     wanted: { kind: 'flavor', flavor: prng.pick(FLAVORS) },
-    durationMs: prng.chance(0.05) ? null : 2 * MINUTE_MS + prng.below(30 * MINUTE_MS),
+    durationMs: prng.chance(0.05) ? null : length(prng),
     atEnd,
     image: prng.chance(0.02) ? 'no-such-image' : null,
     sshPublicKey: null,
@@ -131,18 +131,19 @@ function request(
   };
 }
 
+/** Half of them are so short that most come to their end. */
+function length(prng: Prng): number {
+  return prng.chance(0.5) ? 30_000 + prng.below(2 * MINUTE_MS) : 2 * MINUTE_MS + prng.below(30 * MINUTE_MS);
+}
+
 function ticket(prng: Prng, nowMs: number): ReturnTicket {
   if (prng.chance(0.7)) return { kind: 'now' };
-  return { kind: 'at', atMs: nowMs + MINUTE_MS + prng.below(HOUR_MS) };
+  return { kind: 'at', atMs: nowMs + MINUTE_MS + prng.below(10 * MINUTE_MS) };
 }
 
 function extension(lease: Lease, prng: Prng, nowMs: number): UserCommand {
-  return {
-    type: 'lease.extend',
-    role: 'member',
-    leaseId: lease.id,
-    expiresAtMs: nowMs + MINUTE_MS + prng.below(HOUR_MS),
-  };
+  const expiresAtMs = prng.chance(0.2) ? null : nowMs + MINUTE_MS + prng.below(HOUR_MS);
+  return { type: 'lease.extend', role: 'member', leaseId: lease.id, expiresAtMs };
 }
 
 function unshelve(lease: Lease, prng: Prng, nowMs: number): UserCommand {

@@ -17,7 +17,17 @@ export interface Check {
   readonly atLeast?: number;
 }
 
+/** What comparisons with peers can be told; the others have one size. */
+export interface BenchOptions {
+  /** Shows that a comparison works, in a minute; its figures are worth little. */
+  readonly quick: boolean;
+  /** How many there are; null: the sizes that the budgets are about. */
+  readonly hosts: readonly number[] | null;
+}
+
 export interface Report {
+  /** What was measured beside Berth: versions, settings. */
+  readonly notes?: readonly string[];
   readonly tables: readonly Table[];
   readonly checks: readonly Check[];
 }
@@ -25,7 +35,7 @@ export interface Report {
 export interface Bench {
   readonly name: string;
   readonly summary: string;
-  readonly run: () => Promise<Report>;
+  readonly run: (options: BenchOptions) => Promise<Report>;
 }
 
 export function passes({ value, atMost, atLeast }: Check): boolean {

@@ -3,10 +3,8 @@
  * name, and the time from `POST /v1/leases` to Nova's POST without the calls in between. The program runs as
  * an operator runs it, in front of a simulated cloud that answers at once and notes what it is asked.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { systemClock } from '../src/base/clock.ts';
 import { createPrng, type Prng } from '../src/base/prng.ts';
@@ -17,10 +15,10 @@ import { listenSimCloud } from '../src/sim/listen.ts';
 import { REALISTIC_TIMINGS } from '../src/sim/world.ts';
 import { round, type Report } from './bench.ts';
 import { median } from './measure.ts';
+import { startServe, type Served } from './serve.ts';
 import { makeFolder, removeFolder } from './service.ts';
 
 const WARM_RUNS = 20;
-const START_MS_MAX = 20_000;
 const REACH_MS_MAX = 30_000;
 const POLL_MS = 20;
 const CALLS_COLD_MAX = 10;
@@ -64,7 +62,7 @@ export async function benchBorrow(): Promise<Report> {
     clock: systemClock,
     prng: createPrng(1),
   });
-  const server = await startServer(dir, `${listener.url}/identity/v3`);
+  const server = await serveInFront(dir, `${listener.url}/identity/v3`);
   try {
     const admin = createClient({ baseUrl: server.url, token: server.token });
     await admin.grantProject('admin', { project: 'demo' });
@@ -74,8 +72,7 @@ export async function benchBorrow(): Promise<Report> {
     for (let run = 0; run < WARM_RUNS; run++) warm.push(await borrow(member, cloud));
     return report(cold, warm);
   } finally {
-    server.child.kill('SIGTERM');
-    await new Promise((resolve) => server.child.once('exit', resolve));
+    await server.stop();
     await listener.close();
     removeFolder(dir);
   }
@@ -156,13 +153,7 @@ function report(cold: Borrowed, warm: readonly Borrowed[]): Report {
   };
 }
 
-interface Server {
-  readonly child: ChildProcess;
-  readonly url: string;
-  readonly token: string;
-}
-
-async function startServer(dir: string, authUrl: string): Promise<Server> {
+function serveInFront(dir: string, authUrl: string): Promise<Served> {
   const cloudsYaml = join(dir, 'clouds.yaml');
   const auth = {
     auth_url: authUrl,
@@ -176,23 +167,7 @@ async function startServer(dir: string, authUrl: string): Promise<Server> {
   const configPath = join(dir, 'berth.yaml');
   const config = { rate_limit: null, clouds: [{ name: 'admin', ready: { probe: 'none' } }] };
   writeFileSync(configPath, stringify(config));
-  const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-  const args = ['serve', '--config', configPath, '--data', join(dir, 'data'), '--listen', '127.0.0.1:0'];
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-    env: { ...process.env, OS_CLIENT_CONFIG_FILE: cloudsYaml },
-  });
-  let said = '';
-  child.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  const deadlineMs = performance.now() + START_MS_MAX;
-  while (performance.now() < deadlineMs && child.exitCode === null) {
-    const url = /serves at (http:\/\/\S+);/.exec(said)?.[1];
-    const token = /: (berth_\S+)/.exec(said)?.[1];
-    if (url !== undefined && token !== undefined) return { child, url, token };
-    await pause();
-  }
-  child.kill('SIGKILL');
-  throw new Error(`the server did not start: ${said}`);
+  return startServe({ dir, configPath, env: { OS_CLIENT_CONFIG_FILE: cloudsYaml } });
 }
 
 /** A token of the simulated user `demo`, as the CLI would get it. */

@@ -10,7 +10,7 @@ import { DEFAULT_SETTINGS } from '../src/domain/settings.ts';
 import { Engine } from '../src/engine/engine.ts';
 import type { CommitBatch, Store } from '../src/engine/ports.ts';
 import { openCore } from '../src/store/sqlite/core.ts';
-import { planWrite } from '../src/store/sqlite/plan.ts';
+import { planWrite } from '../src/store/plan.ts';
 import { openSqliteStore } from '../src/store/sqlite/store.ts';
 import { create, flavor, project, PROVIDER, unitHost } from '../test/support/worlds.ts';
 import { round, type Report } from './bench.ts';

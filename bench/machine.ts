@@ -1,4 +1,4 @@
-import { cpus, release, totalmem } from 'node:os';
+import { cpus, loadavg, release, totalmem } from 'node:os';
 
 export interface Machine {
   readonly cores: number;
@@ -6,6 +6,8 @@ export interface Machine {
   readonly memoryGiB: number;
   readonly kernel: string;
   readonly node: string;
+  /** Of the minute before: what else the machine does. */
+  readonly load: number;
 }
 
 /** What the figures were taken on; without it they mean nothing. */
@@ -17,5 +19,6 @@ export function describeMachine(): Machine {
     memoryGiB: Math.round(totalmem() / 1024 ** 3),
     kernel: release(),
     node: process.version,
+    load: loadavg()[0] ?? Number.NaN,
   };
 }

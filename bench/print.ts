@@ -2,8 +2,9 @@
 import { passes, round, type Check, type Row, type Table } from './bench.ts';
 import type { Machine } from './machine.ts';
 
-export function printMachine({ cores, cpu, memoryGiB, kernel, node }: Machine): string {
-  return `${cores} cores of ${cpu}, ${memoryGiB} GiB, Linux ${kernel}, Node ${node}`;
+export function printMachine({ cores, cpu, memoryGiB, kernel, node, load }: Machine): string {
+  const hardware = `${cores} cores of ${cpu}, ${memoryGiB} GiB`;
+  return `${hardware}, Linux ${kernel}, Node ${node}, load ${load.toFixed(1)} before`;
 }
 
 export function printTable({ title, head, rows }: Table): string {

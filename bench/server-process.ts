@@ -3,8 +3,10 @@ import fastify from 'fastify';
 import { systemClock } from '../src/base/clock.ts';
 import { randomIds } from '../src/main/bootstrap.ts';
 import { createServer } from '../src/server/server.ts';
+import { quietLogger } from '../test/support/logger.ts';
 import { answer } from './child.ts';
 import { openBenchService } from './service.ts';
+import { createCatalogue } from '../src/profiles/catalogue.ts';
 
 export type ServerQuestion =
   | { readonly serve: 'berth'; readonly hosts: number; readonly commitDelayMs: number }
@@ -26,10 +28,9 @@ async function serveBerth(options: {
   readonly commitDelayMs: number;
 }): Promise<ServerAnswer> {
   const running = await openBenchService(options);
-  const silent = (): void => undefined;
   const server = await createServer({
     engine: running.service,
-    logger: { info: silent, warn: silent, error: (fields, message) => console.error(message, fields) },
+    logger: quietLogger,
     clock: systemClock,
     ids: randomIds(systemClock),
     version: 'bench',
@@ -38,6 +39,7 @@ async function serveBerth(options: {
     metricsNeedToken: false,
     rateLimit: null,
     isMachineOf: () => false,
+    profiles: createCatalogue([]),
     trustedProxies: [],
     tls: null,
   });

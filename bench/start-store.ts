@@ -8,6 +8,7 @@ import { HOUR_MS } from '../src/base/units.ts';
 import { demandOf } from '../src/domain/commands/request.ts';
 import type { UnitClaim } from '../src/domain/model/claim.ts';
 import type { Change } from '../src/domain/model/entities.ts';
+import { newProject } from '../src/domain/model/project.ts';
 import type { Flavor } from '../src/domain/model/flavor.ts';
 import type { Host } from '../src/domain/model/host.ts';
 import { NO_REFS, type Lease, type LeaseState } from '../src/domain/model/lease.ts';
@@ -70,7 +71,7 @@ function putProject(index: number): Change {
   return {
     entity: 'project',
     id,
-    after: { id, name: id, quota: { gpus: null, leases: null }, servedSeq: 0 },
+    after: newProject(id, id),
   };
 }
 
@@ -129,6 +130,8 @@ function leaseOf(index: number, flavor: Flavor, state: LeaseState, nowMs: number
       scratchGiB: 0,
       image: null,
       sshPublicKey: null,
+      purpose: 'interactive',
+      exempt: null,
     },
     reservationId: null,
     ticket: null,

@@ -10,9 +10,10 @@ import { systemClock } from '../src/base/clock.ts';
 import { asId } from '../src/base/ids.ts';
 import { createPrng, type Prng } from '../src/base/prng.ts';
 import type { Change } from '../src/domain/model/entities.ts';
+import { newProject } from '../src/domain/model/project.ts';
 import type { CommitBatch, StoredEvent } from '../src/engine/ports.ts';
 import { openCore } from '../src/store/sqlite/core.ts';
-import { planWrite, type WritePlan } from '../src/store/sqlite/plan.ts';
+import { planWrite, type WritePlan } from '../src/store/plan.ts';
 import { openSqliteStore } from '../src/store/sqlite/store.ts';
 import {
   put,
@@ -157,7 +158,10 @@ export function bareWriter(db: DatabaseSync): (plan: WritePlan) => void {
 }
 
 /** The first batch brings the hosts; each of the others grants one group, as the engine would write it. */
-function makeBatches({ grants, groupSize, seed }: StoreBenchOptions, epoch: number): readonly CommitBatch[] {
+export function makeBatches(
+  { grants, groupSize, seed }: StoreBenchOptions,
+  epoch: number,
+): readonly CommitBatch[] {
   const prng = createPrng(seed);
   const hosts = Array.from({ length: Math.ceil(grants / CARDS_PER_HOST) }, (_, host) =>
     unitHost(
@@ -200,17 +204,19 @@ function makeGrant(grant: number, prng: Prng): { readonly change: Change; readon
 
 function putProject(project: number, servedSeq: number): Change {
   const id = `project-${project}`;
-  const quota = { gpus: 1000, leases: null };
-  return { entity: 'project', id, after: { id: asId(id), name: id, quota, servedSeq } };
+  const after = { ...newProject(asId(id), id), servedSeq };
+  return { entity: 'project', id, after };
 }
 
 function putControl(grantSeq: number): Change {
   const after = {
     deploymentId: 'bench',
     freeze: null,
+    monthFromMs: null,
     clockDoubt: null,
     queueSeq: grantSeq,
     grantSeq,
+    eventFloor: null,
   } as const;
   return { entity: 'control', id: 'control', after: { ...after, mode: { kind: 'act' } } };
 }

@@ -1,7 +1,7 @@
 /**
- * Writes the pages that follow from the sources: the references of the API, of the command line and of
- * errors, the page of the configuration, and that of the doctor's findings. With `--check` it writes nothing
- * and fails where a page differs.
+ * Writes the pages that follow from the sources: the references of the API, of the command line, of errors
+ * and of logs, the page of the configuration, and that of the doctor's findings. With `--check` it writes
+ * nothing and fails where a page differs.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -10,6 +10,7 @@ import { doctorPage } from '../src/doctor/page.ts';
 import { apiPage } from './docs/api-page.ts';
 import { configurationPage } from './docs/configuration-page.ts';
 import { errorsPage } from './docs/errors-page.ts';
+import { logsPage } from './docs/logs-page.ts';
 
 const folder = path.join(import.meta.dirname, '..', 'docs');
 
@@ -19,6 +20,7 @@ const pages: Readonly<Record<string, string>> = {
   'reference/api.md': apiPage(),
   'reference/cli.md': cliReference(),
   'reference/errors.md': errorsPage(),
+  'reference/logs.md': logsPage(),
 };
 
 const check = process.argv.includes('--check');

@@ -7,6 +7,7 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { DEBIAN_ROOT, installDebian } from '../test/support/debian.ts';
 import { TEST_CLOUD_STATE } from '../test/support/real-cloud.ts';
 
 const root = path.dirname(import.meta.dirname);
@@ -42,12 +43,38 @@ const provisions: readonly Provision[] = [
     install: () => installFromDebian('python3-openstacksdk'),
   },
   {
+    name: 'PostgreSQL',
+    isNeededBy: (source) => source.includes('PostgresServer'),
+    isPresent: () => fs.existsSync('/usr/lib/postgresql/15/bin/postgres'),
+    install: () => installFromDebian('postgresql-15'),
+  },
+  {
+    name: 'cloud-init',
+    isNeededBy: (source) => source.includes('askCloudInit'),
+    isPresent: () => fs.existsSync('/usr/lib/python3/dist-packages/cloudinit') && isOnPath('cloud-init'),
+    install: () => installFromDebian('cloud-init'),
+  },
+  {
     name: 'OpenStack',
     isNeededBy: (source) => /\bstartRealCloud\b/.test(source),
     isPresent: () =>
       ['nova', 'neutron', 'keystone', 'placement', 'glance', 'openstackclient'].every(isInPython),
     install: () => runScript(path.join(root, 'dev', 'openstack', 'up'), '--packages'),
     absence: 'BERTH_NO_OPENSTACK',
+  },
+  {
+    name: 'debootstrap',
+    isNeededBy: (source) => /\bstartDebian\b/.test(source),
+    isPresent: () => fs.existsSync(DEBIAN_ROOT) || isOnPath('debootstrap'),
+    install: () => installFromDebian('debootstrap'),
+    absence: 'BERTH_NO_DEBIAN',
+  },
+  {
+    name: 'a Debian to install into',
+    isNeededBy: (source) => /\bstartDebian\b/.test(source),
+    isPresent: () => fs.existsSync(DEBIAN_ROOT),
+    install: installDebian,
+    absence: 'BERTH_NO_DEBIAN',
   },
 ];
 

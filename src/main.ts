@@ -9,12 +9,21 @@ import { configSchema, loadConfig, printable } from './main/config.ts';
 import { CONFIG_PATH_DEFAULT, ServeFailure } from './main/options.ts';
 import { VERSION } from './main/version.ts';
 
+/** What the classes of errors of a data folder are called. */
+const DATA_FAILURES: ReadonlySet<string> = new Set([
+  'ServeFailure',
+  'StoreLockedError',
+  'StoreError',
+  'SchemaError',
+  'BackupError',
+]);
+
 const server: ServerCommands = {
   async serve(options) {
     // Loaded only here: a client command should not wait for a server that it does not start.
     const { serve } = await import('./main/serve.ts');
-    const { SchemaError } = await import('./store/sqlite/migrations.ts');
-    const { StoreLockedError } = await import('./store/sqlite/lock.ts');
+    const { SchemaError } = await import('./store/migrations.ts');
+    const { StoreLockedError } = await import('./store/holder.ts');
     const { StoreError } = await import('./engine/ports.ts');
     try {
       return await serve(options, (line) => void process.stdout.write(`${line}\n`));
@@ -22,13 +31,29 @@ const server: ServerCommands = {
       if (
         error instanceof ServeFailure ||
         error instanceof StoreLockedError ||
-        (error instanceof StoreError && error.code === 'refused') ||
+        error instanceof StoreError ||
         error instanceof SchemaError
       ) {
         throw new CliFailure(error.message, 'Nothing was changed in any cloud.', 1);
       }
       throw systemFailure(error) ?? error;
     }
+  },
+  async backup(options) {
+    const { backUp } = await import('./main/backup.ts');
+    return onDataFolder('No backup was made.', () => backUp(options, systemClock.wallMs(), process.stdout));
+  },
+  async checkBackup(path, passphrasePath) {
+    const { checkBackup } = await import('./main/backup.ts');
+    return onDataFolder('Use another backup.', () => checkBackup(path, passphrasePath));
+  },
+  async restore(options) {
+    const { restore } = await import('./main/backup.ts');
+    return onDataFolder('The data folder is as it was.', () => restore(options, systemClock));
+  },
+  async migrateStore(options) {
+    const { migrateStore } = await import('./main/store-migrate.ts');
+    return onDataFolder('The database is as it was.', () => migrateStore(options, systemClock));
   },
   async doctor(options) {
     const { examineClouds } = await import('./main/doctor.ts');
@@ -55,12 +80,28 @@ const clouds: CloudLogins = {
   known: async () => (await cloudLogins()).known(),
 };
 
-process.exitCode = await runCli(process.argv.slice(2), processIo(process, VERSION, server, clouds));
+// Not awaited at the top level, which the one-file executable (CommonJS) cannot do. Until the command has
+// said its code, an end of the process is a failure.
+process.exitCode = 1;
+void runCli(process.argv.slice(2), processIo(process, VERSION, server, clouds)).then((code) => {
+  process.exitCode = code;
+});
 
 /** Loaded only here: most commands need no cloud. */
 async function cloudLogins(): Promise<CloudLogins> {
   const { createCloudLogins } = await import('./main/cloud-login.ts');
   return createCloudLogins({ env: process.env, folder: process.cwd(), clock: systemClock });
+}
+
+/** Tells what goes wrong with a data folder or a backup as a failure with what to do. */
+async function onDataFolder<T>(fix: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    if (DATA_FAILURES.has(error.name)) throw new CliFailure(error.message, fix, 1, { cause: error });
+    throw systemFailure(error) ?? error;
+  }
 }
 
 /**

@@ -12,20 +12,21 @@ const root = path.dirname(import.meta.dirname);
 const layers: Readonly<Record<string, readonly string[]>> = {
   base: [],
   domain: ['base'],
+  profiles: ['base'],
   engine: ['base', 'domain'],
   controllers: ['base', 'domain', 'engine'],
   store: ['base', 'domain', 'engine'],
-  openstack: ['base', 'domain', 'engine'],
+  openstack: ['base', 'domain', 'engine', 'profiles'],
   declared: ['base', 'domain', 'engine'],
   doctor: ['base', 'domain', 'engine', 'openstack'],
   github: ['base', 'domain', 'engine'],
   api: ['base', 'domain'],
-  server: ['base', 'domain', 'engine', 'api'],
+  server: ['base', 'domain', 'engine', 'api', 'profiles'],
   client: ['base', 'api'],
   cli: ['base', 'api', 'client'],
   agent: ['base', 'api', 'client'],
   sim: ['base'],
-  main: 'base domain engine controllers store openstack declared doctor github api server client cli agent sim'.split(
+  main: 'base domain profiles engine controllers store openstack declared doctor github api server client cli agent sim'.split(
     ' ',
   ),
 };

@@ -34,6 +34,9 @@ data: /var/lib/berth
 tls:
   key: /etc/berth/tls.key
   cert: /etc/berth/tls.crt
+store:
+  url: postgresql://berth@db1,db2/berth?sslmode=verify-full
+  password_file: /etc/berth/db-password
 leases:
   max_duration: 1w
   warnings: [1d, 1h]

@@ -10,6 +10,7 @@ import {
   timeOut,
   timeOutOrNull,
 } from './fields.ts';
+import { limitsBody, limitsJson, projectUseJson, someLimitsJson, usersBody } from './limits.ts';
 
 export const ROLE_NAMES = ['reader', 'member', 'manager', 'admin'] as const satisfies readonly Role[];
 
@@ -23,6 +24,17 @@ const freezeState = z
   .meta({ id: 'Freeze' });
 
 export const oneFreeze = z.object({ freeze: freezeState });
+
+export const oneDeployment = z.object({ deployment_id: z.string() });
+
+export const takeOverBody = z
+  .strictObject({
+    deployment_id: z
+      .string()
+      .regex(/^[A-Za-z0-9-]{1,40}$/, 'must be the deployment id of a mark')
+      .meta({ description: 'Of the marks in the cloud, as GET /v1/adoptions shows it.' }),
+  })
+  .meta({ id: 'TakeOver' });
 
 export const freezeBody = z.strictObject({ reason: lineOfText(1000) }).meta({ id: 'CreateFreeze' });
 
@@ -74,6 +86,10 @@ export const statusJson = z
         project_id: z.string(),
         project_name: z.string(),
         role: z.enum(ROLE_NAMES),
+        admin_of: z
+          .string()
+          .nullable()
+          .meta({ description: 'The cloud to which the role admin is confined; null: it is not.' }),
       })
       .meta({ description: 'Who you are to the service.' }),
   })
@@ -86,7 +102,11 @@ const projectJson = z
   .object({
     id: z.string(),
     name: z.string(),
-    quota: z.object({ gpus: z.int().nullable(), leases: z.int().nullable() }),
+    limits: limitsJson.meta({ description: 'Of all its users together.' }),
+    per_user: limitsJson.meta({ description: 'Of each of its users.' }),
+    users: z
+      .record(z.string(), someLimitsJson)
+      .meta({ description: 'By user id, what differs for single users.' }),
   })
   .meta({ id: 'Project' });
 
@@ -94,18 +114,16 @@ export type ProjectJson = z.output<typeof projectJson>;
 
 export const projectList = z.object({ projects: z.array(projectJson) });
 export const oneProject = z.object({ project: projectJson });
+export const projectWithUse = z.object({ project: projectJson, use: projectUseJson });
 
 export const byNewId = z.strictObject({ id: newIdText });
-
-const quota = z.int().min(0).max(1_000_000).nullish().meta({ description: 'Left out or null: no limit.' });
 
 export const putProjectBody = z
   .strictObject({
     name: lineOfText(255).nullish().meta({ description: 'Default: the name that it has, else the id.' }),
-    quota: z
-      .strictObject({ gpus: quota, leases: quota })
-      .nullish()
-      .meta({ description: 'What the project may hold at one moment.' }),
+    limits: limitsBody.nullish().meta({ description: 'Of all its users together.' }),
+    per_user: limitsBody.nullish().meta({ description: 'Of each of its users.' }),
+    users: usersBody.nullish(),
   })
   .meta({ id: 'PutProject' });
 

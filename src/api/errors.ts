@@ -92,9 +92,18 @@ const refusals: Readonly<Record<RefusalCode, ErrorEntry>> = {
   },
   quota_exceeded: {
     status: 403,
-    title: 'Over the quota',
-    when: 'The request alone is larger than what the project may hold at one moment.',
-    whatToDo: 'Ask for less, or ask an admin for a larger quota.',
+    title: 'Over a limit',
+    when: 'The project, or the user in it, may not hold that much at one moment, or may not have so many requests waiting.',
+    whatToDo: 'Return something, ask for less, or ask an admin for a higher limit.',
+  },
+  budget_exceeded: {
+    status: 403,
+    title: 'Over the GPU-hours of a month',
+    when:
+      'With what is used, and what leases and windows will use until their ends, the project or the user would ' +
+      'exceed its GPU-hours for a month.',
+    whatToDo:
+      'Ask for a shorter time (`fix` says which fits), wait for the next month, or ask an admin for more.',
   },
   queue_full: {
     status: 503,
@@ -191,6 +200,24 @@ const transportErrors = {
     whatToDo:
       'Send the file that ends in .pub, and replace the key pair: the private key has left your machine.',
   },
+  profile_unknown: {
+    status: 404,
+    title: 'Unknown profile',
+    when: 'No profile has this name.',
+    whatToDo: 'Choose one of GET /v1/profiles; `fix` names the nearest.',
+  },
+  profile_refused: {
+    status: 422,
+    title: 'Profiles do not go together',
+    when: 'A parameter is unknown or not allowed, or profiles exclude each other or the GPU.',
+    whatToDo: 'Do what `fix` says; nothing was made.',
+  },
+  user_data_too_large: {
+    status: 422,
+    title: 'User data too large',
+    when: 'What the machine is to be given exceeds the limit of Nova, even compressed.',
+    whatToDo: 'Make your own user data smaller: let it fetch what is large.',
+  },
   malformed_header: {
     status: 400,
     title: 'Malformed header',
@@ -261,6 +288,12 @@ const transportErrors = {
     when: 'The request was not received completely in time.',
     whatToDo: 'Send it again over a faster connection.',
   },
+  tls_required: {
+    status: 400,
+    title: 'TLS required',
+    when: 'Plain HTTP was sent to a port that speaks TLS. A token in it has crossed the network in the clear.',
+    whatToDo: 'Use `https://` in the address, and get another token for the one that was sent.',
+  },
   body_too_large: {
     status: 413,
     title: 'Body too large',
@@ -278,6 +311,12 @@ const transportErrors = {
     title: 'Host name not served here',
     when: 'The service is open (demo) and was called by a name other than localhost.',
     whatToDo: 'Call it as http://localhost:<port>; this keeps foreign web pages out (DNS rebinding).',
+  },
+  cloud_not_named: {
+    status: 400,
+    title: 'Cloud not named',
+    when: 'The service lends GPUs of several clouds, and the token came without the name of its own.',
+    whatToDo: 'Send the header `Berth-Cloud` with a name or the Keystone address of `details.clouds`.',
   },
   rate_limited: {
     status: 429,

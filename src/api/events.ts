@@ -20,8 +20,21 @@ export const eventJson = z
 
 export type EventJson = z.output<typeof eventJson>;
 
+/** What the retention took: without it a list that begins late would look complete. */
+export const removedEvents = z
+  .object({
+    through: z.int().meta({ description: 'Number of the last event that was removed.' }),
+    at: timeOut.meta({ description: 'When that one had happened.' }),
+  })
+  .meta({ id: 'RemovedEvents' });
+
+export type RemovedEventsJson = z.output<typeof removedEvents>;
+
 export const eventPage = z.object({
   events: z.array(eventJson),
+  removed: removedEvents
+    .nullable()
+    .meta({ description: 'Events after `after` that are kept no longer; null: all are there.' }),
   next: z.int().nullable().meta({ description: '`after` of the next page; null: this is the last for now.' }),
 });
 
@@ -37,6 +50,9 @@ export const listEventsQuery = z.strictObject({
 
 /** Name of the last message of a stream that the server ends; its data is `streamEndJson`. */
 export const STREAM_END = 'berth.end';
+
+/** Name of the first message of a stream that is to begin before what is left; its data is `removedEvents`. */
+export const STREAM_REMOVED = 'berth.removed';
 
 /** How often an idle stream carries a comment, so that proxies and clients see that it lives. */
 export const STREAM_HEARTBEAT_MS = 15_000;

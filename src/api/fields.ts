@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { parseTime } from '../base/iso-time.ts';
+import { isTimeZone, parseDate, type LocalDate } from '../base/time-zone.ts';
 import { DURATION_MS_MAX, parseDuration, SECOND_MS } from '../base/units.ts';
 import type { ReturnTicket } from '../domain/model/lease.ts';
 import type { ErrorCode } from './errors.ts';
@@ -74,6 +75,30 @@ export const timeText = z
     addIssue(context, 'malformed_time', parsed.error, 'Write the time like 2026-11-21T14:32:00Z.');
     return z.NEVER;
   });
+
+/** A time, or a date for its beginning in the zone of the request → ms since the epoch, or the date. */
+export const momentText = z
+  .string()
+  .meta({
+    description: 'ISO 8601 with a zone, or a date: where its day begins in `zone`.',
+    examples: ['2026-11-01', '2026-11-21T14:32:00Z'],
+  })
+  .transform((text, context): number | LocalDate => {
+    const date = parseDate(text);
+    if (date !== null) return date;
+    const parsed = parseTime(text);
+    if (parsed.ok) return parsed.value;
+    const fix = 'Write a date like 2026-11-01, or a time like 2026-11-21T14:32:00Z.';
+    addIssue(context, 'malformed_time', parsed.error, fix);
+    return z.NEVER;
+  });
+
+/** A zone of the IANA database. */
+export const zoneText = z
+  .string()
+  .max(64)
+  .refine(isTimeZone, 'must be a time zone such as UTC or Europe/Berlin')
+  .meta({ description: 'A time zone of the IANA database.', examples: ['Europe/Berlin'] });
 
 /** `no` (now or never) or how long to wait at most, as a duration → milliseconds; 0 for `no`. */
 export const waitText = z

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { AtEnd, EndReason, LeaseStateKind, StartProgress } from '../domain/model/lease.ts';
+import type { AtEnd, EndReason, LeaseStateKind, Purpose, StartProgress } from '../domain/model/lease.ts';
 import {
   addIssue,
   allowOneDuration,
@@ -18,6 +18,7 @@ import {
   timeText,
   waitText,
 } from './fields.ts';
+import { profileRefs } from './machine-profiles.ts';
 
 const LEASE_STATES = [
   'reserved',
@@ -31,6 +32,8 @@ const LEASE_STATES = [
 ] as const satisfies readonly LeaseStateKind[];
 
 const AT_ENDS = ['shelve', 'delete', 'shelve_or_delete'] as const satisfies readonly AtEnd[];
+
+export const PURPOSES = ['interactive', 'ci'] as const satisfies readonly Purpose[];
 
 const END_REASONS = [
   'released',
@@ -49,6 +52,14 @@ const PROGRESS = [
   'address',
   'checking',
 ] as const satisfies readonly StartProgress[];
+
+const ADDRESSES = ['floating', 'fixed'] as const;
+
+/** What is larger could not reach a machine, even compressed well. */
+const USER_DATA_CHARS_MAX = 200_000;
+
+/** Each is a rule of a security group, of which projects have few. */
+const SSH_FROM_MAX = 8;
 
 /** More leases of one window than a classroom needs are asked for in several requests. */
 const COUNT_MAX = 64;
@@ -82,6 +93,12 @@ export const leaseJson = z
       .string()
       .nullable()
       .meta({ description: 'Starting: why one cannot get in yet, as the last look showed.' }),
+    profiles: z
+      .array(z.object({ name: z.string(), params: z.record(z.string(), z.string()) }))
+      .meta({ description: 'What it was to be set up with.' }),
+    notes: z
+      .array(z.string())
+      .meta({ description: 'Active: what its set-up wants to be known, such as the result of a test.' }),
     connection: z
       .object({ host: z.string(), port: z.int(), user: z.string(), ssh: z.string() })
       .nullable()
@@ -103,6 +120,7 @@ export const leaseJson = z
         examples: ['now'],
       }),
     scratch_gib: z.int().meta({ description: 'Of its disks, what shelving does not keep.' }),
+    purpose: z.enum(PURPOSES),
     end_reason: z.enum(END_REASONS).nullable(),
     cause: z.string().nullable().meta({ description: 'Why it failed or was lost.' }),
     setbacks: z
@@ -147,6 +165,10 @@ const wantedFields = {
   duration_seconds: durationSeconds.nullish(),
 };
 
+const overrideLimits = lineOfText(1000)
+  .nullish()
+  .meta({ description: 'Admins: pass the limits of the project, with the reason for the audit log.' });
+
 /** A machine, by its lease and by what only it was told. */
 export const byMachine = z.strictObject({ id: idText, secret: idText });
 
@@ -163,9 +185,35 @@ export const createLeaseBody = z
       .nullish()
       .meta({ description: 'Go on while nobody waits. Default: unless it is deleted at its end.' }),
     ticket: ticketText.nullish(),
+    purpose: z
+      .enum(PURPOSES)
+      .default('interactive')
+      .meta({ description: 'As usage reports tell it: somebody works on it, or a pipeline does.' }),
     image: idText.nullish().meta({ description: 'Image name or id; default: that of the provider.' }),
     ssh_public_key: publicKeyText.nullish(),
+    profiles: profileRefs
+      .nullish()
+      .meta({ description: 'What the machine is set up with, in this order; see GET /v1/profiles.' }),
+    user_data: z
+      .string()
+      .min(1)
+      .max(USER_DATA_CHARS_MAX)
+      .nullish()
+      .meta({ description: 'User data of your own for cloud-init; runs before the profiles.' }),
+    network: idText
+      .nullish()
+      .meta({ description: 'Network by id or name; default: as the cloud is configured.' }),
+    address: z
+      .enum(ADDRESSES)
+      .nullish()
+      .meta({ description: 'How it is reached; default: as the cloud is configured.' }),
+    ssh_from: z
+      .array(lineOfText(64))
+      .max(SSH_FROM_MAX)
+      .nullish()
+      .meta({ description: 'Networks from which SSH is let in, or `auto`: your own address.' }),
     wait: waitText.nullish(),
+    override_limits: overrideLimits,
     count: z.int().min(1).max(COUNT_MAX).default(1).meta({ description: 'So many leases together.' }),
   })
   .superRefine((body, context) => {
@@ -218,6 +266,7 @@ export const extendLeaseBody = z
       .literal(true)
       .nullish()
       .meta({ description: 'Or as far as breaks no promise and the rules allow.' }),
+    override_limits: overrideLimits,
   })
   .superRefine((body, context) => {
     const said = [body.expires_at, body.max, body.duration ?? body.duration_seconds];
@@ -234,6 +283,7 @@ export const unshelveLeaseBody = z
     duration: durationText.nullish().meta({ description: 'Default: as long as before.' }),
     duration_seconds: durationSeconds.nullish(),
     wait: waitText.nullish(),
+    override_limits: overrideLimits,
   })
   .superRefine(allowOneDuration)
   .meta({ id: 'UnshelveLease' });
@@ -262,20 +312,24 @@ export const adoptionBody = z
     project_id: idText,
     owner_id: idText,
     flavor: idText.meta({ description: 'Id or name.' }),
-    host: idText.meta({ description: 'Id or name.' }),
+    host: idText.nullish().meta({ description: 'Id or name; left out: it is on the shelf.' }),
     server_id: idText,
     port_id: idText.nullish(),
     floating_ip_id: idText.nullish(),
-    connection: z.strictObject({
-      host: addressText,
-      port: z.int().min(1).max(65_535).default(22),
-      user: z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'must be a Linux user name'),
-    }),
+    connection: z
+      .strictObject({
+        host: addressText,
+        port: z.int().min(1).max(65_535).default(22),
+        user: z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'must be a Linux user name'),
+      })
+      .nullish()
+      .meta({ description: 'With the host.' }),
     duration: durationText.nullish(),
     duration_seconds: durationSeconds.nullish(),
     at_end: z.enum(AT_ENDS).default('shelve'),
   })
   .superRefine(requireOneDuration)
+  .superRefine(requireWholePlace)
   .meta({ id: 'Adoption' });
 
 export const adoptableList = z.object({
@@ -283,7 +337,9 @@ export const adoptableList = z.object({
     z.object({
       server_id: z.string(),
       name: z.string(),
-      status: z.string().meta({ description: 'As Nova names it. Only what is ACTIVE can be adopted.' }),
+      status: z
+        .string()
+        .meta({ description: 'As Nova names it. What is ACTIVE or SHELVED_OFFLOADED can be adopted.' }),
       provider_id: z.string(),
       deployment_id: z.string().meta({ description: 'Of the tag: the deployment that made it.' }),
       lease_id: z.string().meta({ description: 'Of the tag.' }),
@@ -295,10 +351,26 @@ export const adoptableList = z.object({
       port_id: z.string().nullable(),
       floating_ip_id: z.string().nullable(),
       launched_at: timeOutOrNull,
+      duration_seconds: z
+        .int()
+        .nullable()
+        .meta({ description: 'It was lent for so long, as its metadata say.' }),
+      at_end: z.enum(AT_ENDS).nullable(),
     }),
   ),
 });
 export type AdoptableListJson = z.output<typeof adoptableList>;
+
+function requireWholePlace(
+  body: { readonly host?: unknown; readonly connection?: unknown },
+  context: z.core.$RefinementCtx,
+): void {
+  const has = [body.host, body.connection].filter((value) => value !== undefined && value !== null);
+  if (has.length !== 1) return;
+  const path = [body.host === undefined || body.host === null ? 'host' : 'connection'];
+  const fix = "Give both 'host' and 'connection', or neither for what is on the shelf.";
+  addIssue(context, 'missing_field', 'where it runs is said by half', fix, path);
+}
 
 function requireOneWanted(
   body: { readonly flavor?: unknown; readonly requirements?: unknown },

@@ -112,7 +112,10 @@ function success(route: Route, schemas: Map<string, unknown>): JsonObject {
   const schema = route.response === null ? {} : { schema: schemaOf(route.response, 'output', schemas) };
   return {
     description: 'Success.',
-    headers: { 'X-Openstack-Request-Id': { schema: { type: 'string' } } },
+    headers: {
+      'X-Openstack-Request-Id': { schema: { type: 'string' } },
+      'Berth-Version': { schema: { type: 'string' } },
+    },
     content: { [type]: schema },
   };
 }

@@ -60,6 +60,7 @@ export type Tag =
   | 'waiting'
   | 'events'
   | 'operation'
+  | 'usage'
   | 'access'
   | 'report'
   | 'service';
@@ -70,7 +71,8 @@ export const TAGS: Readonly<Record<Tag, string>> = {
   waiting: 'Who waits, for how long, and why.',
   events: 'What happened, as pages and as a stream.',
   operation: 'State and switches of the service.',
-  access: 'Projects, quotas, and tokens.',
+  usage: 'What was used, by whom, and when.',
+  access: 'Projects, limits, and tokens.',
   report: 'Public GPU flavor report, compatible with deNBI/OpenstackGPUService.',
   service: 'Health, metrics, and this description.',
 };

@@ -10,11 +10,14 @@ import {
   done,
   findingList,
   freezeBody,
+  oneDeployment,
   oneFreeze,
   oneProject,
   projectList,
+  projectWithUse,
   putProjectBody,
   statusJson,
+  takeOverBody,
   tokenList,
 } from './admin.ts';
 import {
@@ -37,7 +40,9 @@ import {
 import { eventPage, listEventsQuery } from './events.ts';
 import { leaseRoutes } from './lease-routes.ts';
 import { byMachine, explainBody } from './leases.ts';
+import { oneProfile, profileList, renderBody, renderedProfiles } from './machine-profiles.ts';
 import { command, open, read, type Route } from './route.ts';
+import { oneUsage, usageQuery } from './usage.ts';
 import { explanationJson, queueJson } from './waiting.ts';
 
 const capacityRoutes = {
@@ -99,6 +104,36 @@ const capacityRoutes = {
   },
 } as const satisfies Readonly<Record<string, Route>>;
 
+const profileRoutes = {
+  listProfiles: {
+    ...read,
+    path: '/v1/profiles',
+    tag: 'capacity',
+    summary: 'List what machines can be set up with',
+    response: profileList,
+    errors: [],
+  },
+  getProfile: {
+    ...read,
+    path: '/v1/profiles/{id}',
+    tag: 'capacity',
+    summary: 'Show a profile and its parameters',
+    params: byId,
+    response: oneProfile,
+    errors: ['profile_unknown'],
+  },
+  renderProfiles: {
+    ...read,
+    method: 'POST',
+    path: '/v1/profiles/render',
+    tag: 'capacity',
+    summary: 'Render profiles as cloud-init user data, without making anything',
+    body: renderBody,
+    response: renderedProfiles,
+    errors: ['profile_unknown', 'profile_refused'],
+  },
+} as const satisfies Readonly<Record<string, Route>>;
+
 const waitingRoutes = {
   getQueue: {
     ...read,
@@ -139,7 +174,8 @@ const waitingRoutes = {
     description:
       'With `Accept: text/event-stream` it follows: each message has the number of the event as its id and ' +
       'the event as JSON; `Last-Event-ID` or `after` resume. A comment every 15 seconds shows that the ' +
-      'stream lives. When the server ends a stream, the last message is named `berth.end` and says why and ' +
+      'stream lives. Events that were removed by the retention are said to be: `removed` in a page, a first message ' +
+      '`berth.removed` in a stream. When the server ends a stream, the last message is named `berth.end` and says why and ' +
       'after which event to resume.',
     query: listEventsQuery,
     response: eventPage,
@@ -184,6 +220,19 @@ const operationRoutes = {
     response: oneFreeze,
     errors: ['invalid_state'],
   },
+  takeOver: {
+    ...command,
+    path: '/v1/deployment',
+    tag: 'operation',
+    summary: 'Take the place of a deployment whose store was lost',
+    description:
+      'Only while the store has known no lease. What carries that deployment’s mark is then our own; adopt it next. ' +
+      'A repetition changes nothing.',
+    role: 'admin',
+    body: takeOverBody,
+    response: oneDeployment,
+    errors: ['invalid', 'invalid_state'],
+  },
   listFindings: {
     ...read,
     path: '/v1/findings',
@@ -195,14 +244,38 @@ const operationRoutes = {
   },
 } as const satisfies Readonly<Record<string, Route>>;
 
+const usageRoutes = {
+  getUsage: {
+    ...read,
+    path: '/v1/usage',
+    tag: 'usage',
+    summary: 'Sum what was used',
+    description:
+      'GPU time that leases have held within [from, to), to the millisecond, what they hold still up to now. ' +
+      "Of the caller's project; admins see all.",
+    query: usageQuery,
+    response: oneUsage,
+    errors: ['malformed_time', 'invalid', 'not_found'],
+  },
+} as const satisfies Readonly<Record<string, Route>>;
+
 const accessRoutes = {
   listProjects: {
     ...read,
     path: '/v1/projects',
     tag: 'access',
-    summary: 'List projects and their quotas',
+    summary: 'List projects and their limits',
     response: projectList,
     errors: [],
+  },
+  getProject: {
+    ...read,
+    path: '/v1/projects/{id}',
+    tag: 'access',
+    summary: 'Show a project: its limits, and what is held and used of them',
+    params: byId,
+    response: projectWithUse,
+    errors: ['not_found', 'invalid'],
   },
   putProject: {
     ...command,
@@ -210,6 +283,7 @@ const accessRoutes = {
     path: '/v1/projects/{id}',
     tag: 'access',
     summary: 'Create or change a project',
+    description: 'Sets all of it: limits that are left out are none.',
     role: 'admin',
     params: byNewId,
     body: putProjectBody,
@@ -369,8 +443,10 @@ const publicRoutes = {
 export const routes = {
   ...leaseRoutes,
   ...capacityRoutes,
+  ...profileRoutes,
   ...waitingRoutes,
   ...operationRoutes,
+  ...usageRoutes,
   ...accessRoutes,
   ...publicRoutes,
 } as const;

@@ -22,14 +22,14 @@ export const DURATION_MS_MAX = 366 * DAY_MS;
  * multiple of
  * 1000) or a sentence that says what is expected.
  */
-export function parseDuration(text: string): Result<number, string> {
+export function parseDuration(text: string, maxMs = DURATION_MS_MAX): Result<number, string> {
   const expected = 'expected a duration such as 90s, 30m, 8h, 2d, 1w or 1h30m';
   if (!/^(\d{1,9}[smhdw])+$/.test(text)) return err(`'${text.slice(0, 40)}' is not a duration: ${expected}`);
   let totalMs = 0;
   for (const [, count, unit] of text.matchAll(/(\d+)([smhdw])/g))
     totalMs += Number(count) * (UNIT_MS[unit ?? ''] ?? 0);
   if (totalMs <= 0) return err(`'${text}' is no time at all: ${expected}`);
-  if (totalMs > DURATION_MS_MAX) return err(`'${text}' is longer than the limit of 366 days`);
+  if (totalMs > maxMs) return err(`'${text}' is longer than the limit of ${Math.floor(maxMs / DAY_MS)} days`);
   return ok(totalMs);
 }
 

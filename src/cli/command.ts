@@ -21,11 +21,15 @@ export interface Spec<T> {
 export interface OptionSpec<T> extends Spec<T> {
   /** As in the help: `--for DURATION`, `-f, --format FORMAT`, `--detach`. */
   readonly flags: string;
+  /** The only values that it takes; left out: any. */
+  readonly words?: readonly string[];
 }
 
 export interface ArgumentSpec<T> extends Spec<T> {
   /** `FLAVOR`, `[FLAVOR]`, `ID...`, `[ID...]`. */
   readonly usage: string;
+  /** The only values that it takes; left out: any. */
+  readonly words?: readonly string[];
 }
 
 type Values<S> = { readonly [K in keyof S]: S[K] extends Spec<infer T> ? T : never };

@@ -5,6 +5,7 @@ import { paintFor, type Paint } from './format/style.ts';
 import { printable } from './format/text-width.ts';
 import type { CliIo } from './io.ts';
 import { patientFetch } from './progress.ts';
+import { versionedFetch } from './versioned-fetch.ts';
 
 /** What a command works with. */
 export interface CliContext {
@@ -33,7 +34,7 @@ export async function clientContext(io: CliIo, connect: Connect): Promise<CliCon
   const client = createClient({
     baseUrl: urlOf(io, connect.url),
     authorization,
-    fetch: patientFetch(io),
+    fetch: versionedFetch(io, patientFetch(io)),
     clock: io.clock,
     ...(connect.timeoutMs !== null && { timeoutMs: connect.timeoutMs }),
   });

@@ -28,7 +28,11 @@ export async function authorizationOf(io: CliIo, given: GivenCredentials): Promi
     case 'tokenFile':
       return bearer(await tokenIn(io, source.path));
     case 'cloud':
-      return cloudTokens(() => io.clouds.logIn(source.cloud));
+      return cloudTokens(async () => {
+        const issued = await io.clouds.logIn(source.cloud);
+        // A server that reaches the Keystone under another address knows the cloud by a name of its own.
+        return { ...issued, cloud: io.env['BERTH_CLOUD'] || issued.cloud };
+      });
     case 'none':
       return bearer(null);
   }

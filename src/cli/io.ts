@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { CloudToken } from '../client/authorization.ts';
 
 /** Where text goes. */
 export interface Output {
@@ -58,6 +59,78 @@ export interface DoctorEntry {
   readonly fix: string;
 }
 
+/** What `berth backup` was asked for; null: left to the configuration. */
+export interface BackupOptions {
+  /** `-`: standard output. */
+  readonly path: string;
+  readonly configPath: string | null;
+  readonly dataDir: string | null;
+  readonly storeUrl: string | null;
+  /** File with the passphrase that seals the backup; null: it is not sealed. */
+  readonly passphrasePath: string | null;
+  readonly keyOnly: boolean;
+}
+
+/** What a backup holds. */
+export interface BackupReport {
+  readonly path: string;
+  /** null: it went to standard output. */
+  readonly bytes: number | null;
+  readonly sealed: boolean;
+  readonly hasKey: boolean;
+  /** ISO 8601. */
+  readonly madeAt: string;
+  /** Version of the program that made it. */
+  readonly berth: string;
+  /** Of the store; all null: only the key is in it. */
+  readonly deploymentId: string | null;
+  readonly schema: string | null;
+  readonly revision: number | null;
+  readonly committedAt: string | null;
+}
+
+/** What `berth restore` was asked for; null: left to the configuration. */
+export interface RestoreOptions {
+  readonly path: string;
+  readonly configPath: string | null;
+  readonly dataDir: string | null;
+  readonly storeUrl: string | null;
+  readonly passphrasePath: string | null;
+  /** Moves aside what is there. */
+  readonly force: boolean;
+}
+
+/** What `berth store migrate` was asked for. */
+export interface StoreMigrateOptions {
+  /** The data folder. */
+  readonly from: string;
+  /** URL of the database. */
+  readonly to: string;
+  /** File with the password of the database; null: it is in the URL, PGPASSWORD, or none is needed. */
+  readonly passwordPath: string | null;
+  /** Told what is copied, and how many rows of it are done. */
+  readonly say: (what: string, rows: number) => void;
+}
+
+export interface StoreMigrateReport {
+  readonly from: string;
+  /** Without the password. */
+  readonly to: string;
+  readonly tables: readonly { readonly table: string; readonly rows: number; readonly hash: string }[];
+}
+
+export interface RestoreReport {
+  readonly dir: string;
+  /** Where the files went that were there before; null: there were none. */
+  readonly asideDir: string | null;
+  /** When the backup was made; ISO 8601. */
+  readonly madeAt: string;
+  /** Of the restored store; null: the backup has only the key. */
+  readonly deploymentId: string | null;
+  readonly revision: number | null;
+  readonly hasKey: boolean;
+}
+
 /**
  * What this program does beside being a client; handed in by the composition root. Each may reject with a
  * CliFailure that says what to do.
@@ -76,6 +149,14 @@ export interface ServerCommands {
   doctor(options: DoctorOptions): Promise<DoctorReport>;
   /** Every finding that there can be. */
   doctorCatalogue(): Promise<readonly DoctorEntry[]>;
+  /** Backs the data folder up, also while a server runs on it. */
+  backup(options: BackupOptions): Promise<BackupReport>;
+  /** Reads a backup whole, and changes nothing. */
+  checkBackup(path: string, passphrasePath: string | null): Promise<BackupReport>;
+  /** Makes a data folder of a backup, while no server runs on it. */
+  restore(options: RestoreOptions): Promise<RestoreReport>;
+  /** Moves a store to an empty database, compared row by row, while no server runs on either. */
+  migrateStore(options: StoreMigrateOptions): Promise<StoreMigrateReport>;
   /** The whole configuration as `serve` would use it, as YAML without secrets. */
   configPrint(path: string | null): Promise<string>;
 }
@@ -85,13 +166,19 @@ export type ProgramEnd =
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'killed'; readonly signal: NodeJS.Signals };
 
+export interface ProgramOutput {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** Logs the caller in at a cloud of the own; handed in by the composition root. */
 export interface CloudLogins {
   /**
    * A token of the cloud of this name in clouds.yaml; null: of the one that OS_* describe. Rejects with a
    * CliFailure that says what to do.
    */
-  logIn(cloud: string | null): Promise<string>;
+  logIn(cloud: string | null): Promise<CloudToken>;
   /** Names of the clouds of the clouds.yaml that lies around; empty where none does, or it cannot be read. */
   known(): Promise<readonly string[]>;
 }
@@ -115,6 +202,10 @@ export interface CliIo {
    * there is no such program.
    */
   runProgram(name: string, args: readonly string[]): Promise<ProgramEnd | null>;
+  /** Runs a program of PATH without a terminal and gives what it wrote; null: there is no such program. */
+  captureProgram(name: string, args: readonly string[]): Promise<ProgramOutput | null>;
+  /** Lets nobody but its owner read a file, and nobody write it (0400). */
+  makeReadOnly(path: string): Promise<void>;
   /**
    * Calls back at each Ctrl-C (or SIGTERM, SIGHUP) instead of ending the process; returns what undoes that.
    */

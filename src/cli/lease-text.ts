@@ -115,7 +115,7 @@ export function waitText(reasons: LeaseJson['wait_reasons']): string {
 
 /** Reasons that are about no host. */
 const OTHERS: ReadonlyMap<string, string> = new Map([
-  ['quota', 'the quota of the project is used up'],
+  ['quota', 'a limit of the project, or of you in it, is reached'],
   ['frozen', 'the service starts nothing now, see `berth status`'],
   ['queued_behind', 'others came first'],
   ['would_delay_head', 'it would delay the first in the queue'],

@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
-import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { chmod, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { systemClock } from '../base/clock.ts';
-import type { CliIo, CloudLogins, Output, ProgramEnd, ServerCommands } from './io.ts';
+import type { CliIo, CloudLogins, Output, ProgramEnd, ProgramOutput, ServerCommands } from './io.ts';
 
 /** Files that are read whole are keys, tokens and lists of a few lines; a larger one is a mistake. */
 const FILE_BYTES_MAX = 1_048_576;
@@ -25,6 +25,8 @@ export function processIo(
     makeFolder: async (path) => void (await mkdir(path, { recursive: true, mode: 0o700 })),
     removeFile: (path) => rm(path, { force: true }),
     runProgram: (name, args) => runProgram(own, name, args),
+    captureProgram,
+    makeReadOnly: (path) => chmod(path, 0o400),
     onInterrupt(callback) {
       for (const signal of SIGNALS) own.on(signal, callback);
       return () => {
@@ -56,6 +58,24 @@ async function readText(path: string): Promise<string> {
   const { size } = await stat(path);
   if (size > FILE_BYTES_MAX) throw new Error(`${path} is larger than 1 MiB`);
   return readFile(path, 'utf8');
+}
+
+/** ssh-add and ssh-keygen answer at once; an agent that hangs is one that is not there. */
+const CAPTURE_MS_MAX = 10_000;
+
+function captureProgram(name: string, args: readonly string[]): Promise<ProgramOutput | null> {
+  return new Promise((resolve) => {
+    const limits = { timeout: CAPTURE_MS_MAX, maxBuffer: FILE_BYTES_MAX };
+    execFile(name, [...args], limits, (error, stdout, stderr) => {
+      if (error?.code === 'ENOENT') resolve(null);
+      else
+        resolve({
+          code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1,
+          stdout,
+          stderr,
+        });
+    });
+  });
 }
 
 /** Of a terminal the program gets them itself; who sends one to this process alone means the program too. */

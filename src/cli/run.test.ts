@@ -97,7 +97,6 @@ test.each([
   [['borrow', 'V100', '--renew', 'perhaps'], 'Choose one of yes, no.'],
   [['host', 'drain', 'h', '--reason', 'r', '--until', 'now'], 'the window ends before it starts'],
   [['serve', '--listen', '8080'], '--listen is not HOST:PORT'],
-  [['serve', '--data', 'd', '--store', 's'], 'the store is said twice'],
 ])('%j is refused before anything is sent', async (argv, text) => {
   const cli = createCliTest({ fetch: () => Promise.reject(new Error('it was sent')) });
   expect(await cli.run(...argv)).toBe(2);

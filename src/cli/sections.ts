@@ -1,9 +1,12 @@
 import { adopt } from './commands/adopt.ts';
+import { backup, restore } from './commands/backup.ts';
 import { borrow } from './commands/borrow.ts';
+import { completionOf } from './commands/completion.ts';
 import { eventList } from './commands/event.ts';
 import { explain } from './commands/explain.ts';
 import { findingList } from './commands/finding.ts';
 import { flavorList, flavorShow } from './commands/flavor.ts';
+import { profileList, profileShow } from './commands/image-profile.ts';
 import { hostDrain, hostUndrain } from './commands/host-drain.ts';
 import { hostList, hostShow } from './commands/host.ts';
 import {
@@ -18,13 +21,17 @@ import {
 import { leaseCreate } from './commands/lease-create.ts';
 import { leaseList, leaseShow } from './commands/lease-list.ts';
 import { projectAdd, projectRemove } from './commands/project-grant.ts';
-import { projectList, projectSet } from './commands/project.ts';
+import { projectSet, projectShow } from './commands/project-limits.ts';
+import { projectList } from './commands/project.ts';
 import { queueList } from './commands/queue.ts';
+import { rebuild } from './commands/rebuild.ts';
 import { returnLease } from './commands/return.ts';
 import { doctor } from './commands/doctor-command.ts';
 import { configCheck, configPrint, serve, version } from './commands/serve.ts';
 import { freeze, status, thaw } from './commands/service.ts';
+import { storeMigrate } from './commands/store-migrate.ts';
 import { ssh } from './commands/ssh.ts';
+import { usageShow } from './commands/usage.ts';
 import { tokenCreate, tokenList, tokenRevoke } from './commands/token.ts';
 import type { Section } from './help.ts';
 
@@ -50,7 +57,7 @@ export const sections: readonly Section[] = [
   },
   {
     title: 'See what there is, and why you wait',
-    commands: [flavorList, flavorShow, queueList, explain, eventList],
+    commands: [flavorList, flavorShow, profileList, profileShow, queueList, explain, eventList, usageShow],
   },
   {
     title: 'Operate',
@@ -64,7 +71,9 @@ export const sections: readonly Section[] = [
       thaw,
       findingList,
       adopt,
+      rebuild,
       projectList,
+      projectShow,
       projectSet,
       projectAdd,
       projectRemove,
@@ -73,5 +82,18 @@ export const sections: readonly Section[] = [
       tokenRevoke,
     ],
   },
-  { title: 'Run the service', commands: [serve, doctor, configCheck, configPrint, version] },
+  {
+    title: 'Run the service',
+    commands: [
+      serve,
+      doctor,
+      backup,
+      restore,
+      storeMigrate,
+      configCheck,
+      configPrint,
+      completionOf(() => sections),
+      version,
+    ],
+  },
 ];

@@ -1,6 +1,7 @@
 /** The kinds of arguments and options. Each says what is wrong with a value and what is expected. */
 import { nearest } from '../base/nearest.ts';
-import { parseDuration } from '../base/units.ts';
+import { parseDate } from '../base/time-zone.ts';
+import { formatTime, parseDuration } from '../base/units.ts';
 import type { ArgumentSpec, OptionSpec, ReadContext, Spec } from './command.ts';
 import { UsageError } from './failure.ts';
 import type { TicketWhen } from './ticket.ts';
@@ -11,6 +12,15 @@ type Read<T> = (text: string, context: ReadContext, name: string) => T;
 /** An argument that must be there. */
 export function argument(usage: string, help: string): ArgumentSpec<string> {
   return { usage, help, read: ([value = '']) => required(value, usage) };
+}
+
+/** An argument that must be one of these. */
+export function choiceArgument<const C extends string>(
+  usage: string,
+  choices: readonly C[],
+  help: string,
+): ArgumentSpec<C> {
+  return { usage, help, words: choices, read: ([value = '']) => choiceOf(value, choices, usage) };
 }
 
 export function optionalArgument(name: string, help: string): ArgumentSpec<string | null> {
@@ -40,19 +50,28 @@ export function texts(flags: string, help: string): OptionSpec<readonly string[]
   return { flags, help, read: (values) => values.flatMap(commaParts) };
 }
 
+/** `NAME` or `NAME:KEY=VALUE,KEY=VALUE`, any number of times, in this order. */
+export function profiles(flags: string, help: string): OptionSpec<readonly ProfileWanted[]> {
+  return { flags, help, read: (values) => values.map((value) => profileOf(value, longFlag(flags))) };
+}
+
+/** `KEY=VALUE`, any number of times; a value may have commas and more equals signs. */
+export function parameters(flags: string, help: string): OptionSpec<Readonly<Record<string, string>>> {
+  return { flags, help, read: (values) => paramsOf(values, longFlag(flags)) };
+}
+
+export interface ProfileWanted {
+  readonly name: string;
+  readonly params: Record<string, string>;
+}
+
 export function choice<const C extends string>(
   flags: string,
   choices: readonly C[],
   help: string,
 ): OptionSpec<C | null> {
-  return option(flags, help, (value, _context, name) => {
-    const found = choices.find((candidate) => candidate === value.toLowerCase());
-    if (found !== undefined) return found;
-    throw new UsageError(
-      `'${value}' is no value of ${name}`,
-      `${meant(value, choices)}Choose one of ${choices.join(', ')}.`,
-    );
-  });
+  const spec = option(flags, help, (value, _context, name) => choiceOf(value, choices, name));
+  return { ...spec, words: choices };
 }
 
 export function integer(flags: string, help: string, min: number, max: number): OptionSpec<number | null> {
@@ -114,6 +133,17 @@ export function ticket(flags: string, help: string): OptionSpec<TicketWhen | nul
   };
 }
 
+/** A date, as it was written, or a time in any form that people write, as ISO 8601. */
+export function moment(flags: string, help: string): OptionSpec<string | null> {
+  return option(flags, help, (value, context, name) => {
+    if (parseDate(value) !== null) return value;
+    const parsed = parseWhen(value, context.nowMs);
+    if (!parsed.ok) throw new UsageError(`${name}: ${parsed.error}`, MOMENT_FIX);
+    if (parsed.value.understood !== null) context.note(`${name}: ${parsed.value.understood}`);
+    return formatTime(parsed.value.timeMs);
+  });
+}
+
 /** `--max-width WIDTH` → `--max-width`; `-f, --format FORMAT` → `--format`. */
 export function longFlag(flags: string): string {
   return /--[a-z-]+/.exec(flags)?.[0] ?? flags;
@@ -127,6 +157,7 @@ export function meant(word: string, candidates: Iterable<string>): string {
   return near === null ? '' : `Did you mean '${dashless.get(near) ?? near}'? `;
 }
 
+const MOMENT_FIX = "Write 2026-11-01, 'now', -7d, or 2026-11-21T14:30:00Z.";
 const WHEN_FIX = "Write 'now', +2h, 14:30, or 2026-11-21T14:30:00Z.";
 
 /** An option with one value; given twice, the last one counts, as everywhere. */
@@ -150,6 +181,15 @@ function required(value: string, name: string): string {
   throw new UsageError(`${name} is empty`, 'Give it a value.');
 }
 
+function choiceOf<C extends string>(value: string, choices: readonly C[], name: string): C {
+  const found = choices.find((candidate) => candidate === value.toLowerCase());
+  if (found !== undefined) return found;
+  throw new UsageError(
+    `'${value}' is no value of ${name}`,
+    `${meant(value, choices)}Choose one of ${choices.join(', ')}.`,
+  );
+}
+
 function integerOf(value: string, name: string, min: number, max: number): number {
   const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
   if (number >= min && number <= max) return number;
@@ -162,3 +202,23 @@ function durationOf(value: string, _context: ReadContext, name: string): string 
   const what = parsed.error.replace(/: expected .*/, '');
   throw new UsageError(`${name}: ${what}`, `Write it like ${name} 30m, ${name} 8h or ${name} 2d.`);
 }
+
+/** A comma begins a new parameter only where KEY= follows: values of versions and lists may have commas. */
+function profileOf(value: string, flagName: string): ProfileWanted {
+  const [, name = '', rest] = /^([^:]+)(?::(.*))?$/.exec(value) ?? [];
+  if (name === '') throw new UsageError(`${flagName}: '${value}' names no profile`, PROFILE_FIX);
+  return { name, params: rest === undefined ? {} : paramsOf(rest.split(/,(?=[A-Za-z0-9_]+=)/), flagName) };
+}
+
+function paramsOf(parts: readonly string[], flagName: string): Record<string, string> {
+  const params: Record<string, string> = {};
+  for (const part of parts) {
+    const [, key = '', value = ''] = /^([A-Za-z0-9_]+)=(.*)$/.exec(part) ?? [];
+    if (key === '') throw new UsageError(`${flagName}: '${part}' is not KEY=VALUE`, PROFILE_FIX);
+    if (Object.hasOwn(params, key)) throw new UsageError(`${flagName}: '${key}' is given twice`, PROFILE_FIX);
+    params[key] = value;
+  }
+  return params;
+}
+
+const PROFILE_FIX = 'Write it like nvidia-driver:version=550,kernel=open.';

@@ -12,7 +12,7 @@ function bench(accepted: readonly string[]) {
   let issued = 0;
   const transport: Transport = {
     baseUrl: 'http://berth.test',
-    authorization: cloudTokens(async () => `t${(issued += 1)}`),
+    authorization: cloudTokens(async () => ({ token: `t${(issued += 1)}`, cloud: 'north' })),
     timeoutMs: 1000,
     clock: systemClock,
     prng: createPrng(1),

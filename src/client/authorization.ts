@@ -15,13 +15,20 @@ export function bearer(token: string | null): Authorization {
   return { headers: async () => headers, renew: async () => false };
 }
 
+/** A token of a cloud. */
+export interface CloudToken {
+  readonly token: string;
+  /** Which cloud it is of, as servers of several want to know: its name there, or the address of its Keystone. */
+  readonly cloud: string;
+}
+
 /**
  * With tokens of a cloud: `issue` is asked for the first one when it is needed, and for another when the
  * server does not accept it any more. Requests at the same time share one.
  */
-export function cloudTokens(issue: () => Promise<string>): Authorization {
-  let issued: Promise<string> | null = null;
-  const current = (): Promise<string> => {
+export function cloudTokens(issue: () => Promise<CloudToken>): Authorization {
+  let issued: Promise<CloudToken> | null = null;
+  const current = (): Promise<CloudToken> => {
     issued ??= issue().catch((error: unknown) => {
       issued = null;
       throw error;
@@ -29,13 +36,16 @@ export function cloudTokens(issue: () => Promise<string>): Authorization {
     return issued;
   };
   return {
-    headers: async () => ({ 'x-auth-token': await current() }),
+    async headers() {
+      const { token, cloud } = await current();
+      return { 'x-auth-token': token, 'berth-cloud': cloud };
+    },
     async renew(refused) {
       const held = issued;
-      if ((await current()) !== refused['x-auth-token']) return true;
+      if ((await current()).token !== refused['x-auth-token']) return true;
       // Unless another request has renewed it while this one waited.
       if (issued === held) issued = null;
-      return (await current()) !== refused['x-auth-token'];
+      return (await current()).token !== refused['x-auth-token'];
     },
   };
 }

@@ -80,6 +80,9 @@ function otherMethods(transport: Transport) {
   return {
     listFlavors: () => call(transport, routes.listFlavors),
     getFlavor: (id: string) => call(transport, routes.getFlavor, byId(id)),
+    listProfiles: () => call(transport, routes.listProfiles),
+    getProfile: (name: string) => call(transport, routes.getProfile, byId(name)),
+    renderProfiles: (body: BodyOf<'renderProfiles'>) => call(transport, routes.renderProfiles, { body }),
     listHosts: () => call(transport, routes.listHosts),
     getHost: (id: string) => call(transport, routes.getHost, byId(id)),
     drainHost: (id: string, body: BodyOf<'drainHost'>) =>
@@ -91,8 +94,11 @@ function otherMethods(transport: Transport) {
     getFreeze: () => call(transport, routes.getFreeze),
     freeze: (body: BodyOf<'freeze'>) => call(transport, routes.freeze, { body }),
     thaw: () => call(transport, routes.thaw),
+    takeOver: (body: BodyOf<'takeOver'>) => call(transport, routes.takeOver, { body }),
     listFindings: () => call(transport, routes.listFindings),
+    getUsage: (query: QueryOf<'getUsage'> = {}) => call(transport, routes.getUsage, { query }),
     listProjects: () => call(transport, routes.listProjects),
+    getProject: (id: string) => call(transport, routes.getProject, byId(id)),
     putProject: (id: string, body: BodyOf<'putProject'> = {}) =>
       call(transport, routes.putProject, { ...byId(id), body }),
     listCloudProjects: (cloud: string) => call(transport, routes.listCloudProjects, byId(cloud)),

@@ -1,4 +1,13 @@
-import { eventJson, STREAM_END, STREAM_HEARTBEAT_MS, streamEndJson, type EventJson } from '../api/events.ts';
+import {
+  eventJson,
+  removedEvents,
+  STREAM_END,
+  STREAM_HEARTBEAT_MS,
+  STREAM_REMOVED,
+  streamEndJson,
+  type EventJson,
+  type RemovedEventsJson,
+} from '../api/events.ts';
 import { errorCatalogue } from '../api/errors.ts';
 import { backoffMs } from '../base/backoff.ts';
 import { sleep } from '../base/clock.ts';
@@ -11,6 +20,8 @@ export interface EventsOptions {
   readonly lease?: string;
   readonly type?: string;
   readonly signal?: AbortSignal;
+  /** Told when events after the position are kept no longer. */
+  readonly onRemoved?: (removed: RemovedEventsJson) => void;
 }
 
 /** One message of a stream of server-sent events. */
@@ -59,6 +70,10 @@ export async function* followEvents(
         }
         isRenewed = false;
         if (message.id !== null) after = Number(message.id);
+        if (message.event === STREAM_REMOVED) {
+          options.onRemoved?.(removedEvents.parse(JSON.parse(message.data)));
+          continue;
+        }
         if (message.data !== '') yield eventJson.parse(JSON.parse(message.data));
         if (options.signal?.aborted) return;
       }

@@ -45,9 +45,11 @@ async function adopt(service: SimulatedService, lost: Lease, id: string, refs: P
     ownerId: 'ann',
     name: 'found',
     flavorId: lost.request.flavorId,
-    hostId: row?.host.id ?? host('none'),
+    running: {
+      hostId: row?.host.id ?? host('none'),
+      connection: { host: lost.refs.address ?? '', port: 22, user: 'ubuntu' },
+    },
     refs,
-    connection: { host: lost.refs.address ?? '', port: 22, user: 'ubuntu' },
     durationMs: HOUR_MS,
     atEnd: 'delete',
   });

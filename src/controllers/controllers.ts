@@ -14,6 +14,7 @@ import { LeaseController } from './lease-controller.ts';
 import { Life } from './life.ts';
 import { Observer } from './observer.ts';
 import { OUTSIDE_CALLS_MAX } from './pacing.ts';
+import { Retention, type RetentionOptions } from './retention.ts';
 import { RestWatch } from './rest-watch.ts';
 import { Sweep } from './sweep.ts';
 
@@ -24,6 +25,8 @@ export interface ControllerOptions {
   readonly callsMax?: number;
   /** `serve --mode act` was asked for: an empty store does not make Berth observe only. */
   readonly actOnEmptyStore?: boolean;
+  /** What is removed in time; left out: nothing. */
+  readonly retention?: RetentionOptions;
   /** For crash tests: awaited around each intent and each call. */
   readonly onPoint?: (point: PausePoint, leaseId: LeaseId) => Promise<void>;
   /** Told of what our own code should never have thrown; the work goes on later. */
@@ -44,6 +47,8 @@ export interface Controllers {
   admit(providerId: ProviderId, borrower: Borrower): Promise<Objection | null>;
 }
 
+const KEEP_ALL: RetentionOptions = { leasesMs: null, eventsMs: null };
+
 const POLL_INTERVAL_MS = 15 * SECOND_MS;
 
 /** What watches and works on one provider. */
@@ -62,6 +67,8 @@ export function startControllers(
   const posts = new Map(providers.map((provider) => [provider.id, openPost(core, life, provider, options)]));
   const auditor = new Auditor(contextOf(core, life, options));
   auditor.start();
+  const retention = new Retention(contextOf(core, life, options), options.retention ?? KEEP_ALL);
+  retention.start();
   let couldAct = mayAct(core.world.control);
   const unsubscribe = core.onCommit((changes) => {
     const canAct = mayAct(core.world.control);
@@ -76,6 +83,7 @@ export function startControllers(
     async stop() {
       life.end();
       auditor.stop();
+      retention.stop();
       unsubscribe();
       for (const { observer, leases } of posts.values()) {
         observer.stop();

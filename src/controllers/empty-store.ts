@@ -1,14 +1,8 @@
-import type { World } from '../domain/world.ts';
 import type { ProviderSnapshot } from '../engine/ports.ts';
 import { markedThings } from './strays.ts';
 
 /** Deployments that the reason names; the rest is counted. */
 const DEPLOYMENTS_NAMED_MAX = 3;
-
-/** True for a store that never knew a lease: new, or lost and made anew. */
-export function isEmptyStore({ control, leases, intents }: World): boolean {
-  return control.queueSeq === 0 && control.grantSeq === 0 && leases.size === 0 && intents.size === 0;
-}
 
 /** Why an empty store should only observe this cloud; null: nothing there carries a Berth mark. */
 export function emptyStoreReason(snapshot: ProviderSnapshot): string | null {

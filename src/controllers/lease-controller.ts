@@ -79,7 +79,8 @@ export class LeaseController {
     const memory = this.#memories.get(lease.id);
     const isKnown = goalOf(lease) === null ? memory === undefined : memory?.stateKey === stateKeyOf(lease);
     // Who has called is waited for no longer.
-    const hasCalled = lease.state.kind === 'starting' && lease.state.calledHome;
+    const { state } = lease;
+    const hasCalled = state.kind === 'starting' && (state.calledHome || state.setupWords !== undefined);
     if (!isKnown || hasCalled) this.#queue.wake(lease.id);
   }
 
@@ -154,7 +155,8 @@ export class LeaseController {
       lease,
       sighting,
       nowMs,
-      wantsFloatingIp: this.#provider.wantsFloatingIp,
+      // Who asks for the fixed address gets no other.
+      wantsFloatingIp: this.#provider.wantsFloatingIp && lease.request.setup?.address !== 'fixed',
       openIntent: call && { ...call.intent, openedAtMs: call.sinceMs },
       unshelveSentAtMs: memory.unshelveSentAtMs,
       overridesLocks: this.#provider.overridesLocks,
@@ -313,7 +315,15 @@ export class LeaseController {
     const { core, life } = this.#context;
     const subject = { deploymentId: core.world.control.deploymentId, lease };
     const readiness = await life.live(this.#provider.probe(subject, connection, sighting));
-    if (readiness.ready) return this.#report({ type: 'lease.ready', leaseId: lease.id, connection });
+    if (readiness.ready) {
+      const { notes = [] } = readiness;
+      return this.#report({ type: 'lease.ready', leaseId: lease.id, connection, notes });
+    }
+    if (readiness.failed === true) {
+      // What it was asked to be would fail on another host as well.
+      const failure = { code: 'setup_failed', message: readiness.why, next: 'final' } as const;
+      return this.#report({ type: 'lease.startFailed', leaseId: lease.id, failure });
+    }
     memory.sight.keep(sighting);
     await this.#showProgress(lease.id, 'checking', readiness.why);
     memory.checks += 1;

@@ -4,13 +4,14 @@
  */
 import { SECOND_MS } from '../base/units.ts';
 import type { Change } from '../domain/model/entities.ts';
+import { isUnused } from '../domain/world.ts';
 import { EngineError } from '../engine/engine-types.ts';
 import type { Provider, ProviderSnapshot } from '../engine/ports.ts';
 import type { ProviderStatus } from '../engine/views.ts';
 import { restingLeases } from './comparison.ts';
 import { give, type Context } from './context.ts';
 import { countedServers } from './counted.ts';
-import { emptyStoreReason, isEmptyStore } from './empty-store.ts';
+import { emptyStoreReason } from './empty-store.ts';
 import { asProviderError } from './outside-call.ts';
 import { retryPauseMs, withJitter } from './pacing.ts';
 import type { RestWatch } from './rest-watch.ts';
@@ -49,7 +50,7 @@ export class Observer {
   constructor(context: Context, options: ObserverOptions) {
     this.#context = context;
     this.#options = options;
-    this.#storeWasEmpty = isEmptyStore(context.core.world);
+    this.#storeWasEmpty = isUnused(context.core.world);
   }
 
   start(): void {
@@ -154,8 +155,7 @@ export class Observer {
   }
 
   #movesCapacity(change: Change): boolean {
-    if (change.entity !== 'lease') return false;
-    if (change.after === null) return true;
+    if (change.entity !== 'lease' || change.after === null) return false;
     const { request, state } = change.after;
     if (request.demand.providerId !== this.#options.provider.id) return false;
     switch (state.kind) {

@@ -155,9 +155,8 @@ test("an adopted server is its lease's own, and goes with it", async () => {
     ownerId: lease.ownerId,
     name: 'adopted',
     flavorId: lease.request.flavorId,
-    hostId: claim.hostId,
+    running: { hostId: claim.hostId, connection },
     refs: lease.refs,
-    connection,
     durationMs: 60 * MINUTE_MS,
     atEnd: 'delete',
   });

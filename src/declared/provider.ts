@@ -14,7 +14,8 @@ import {
   type Resources,
 } from '../domain/model/host.ts';
 import type { Connection, Lease } from '../domain/model/lease.ts';
-import { ProviderError, type Provider, type ProviderSnapshot } from '../engine/ports.ts';
+import { NO_SETUP, type Setup } from '../domain/model/setup.ts';
+import { ProviderError, type Objection, type Provider, type ProviderSnapshot } from '../engine/ports.ts';
 import type { DeclaredConfig } from './config.ts';
 
 type DeclaredHost = DeclaredConfig['hosts'][number];
@@ -64,7 +65,7 @@ export function createDeclaredProvider(options: {
     watch: async (_subject, sighting) => sighting,
     // It was there before the lease, and is reached as the operator wrote it.
     probe: async () => ({ ready: true }),
-    admit: async () => null,
+    admit: async ({ setup = NO_SETUP }) => (isBare(setup) ? null : NOTHING_IS_BUILT),
   };
 }
 
@@ -166,3 +167,15 @@ function flavorOf(
   const fixed = { scratchGiB: 0, disabled: false, misconfigured: null, reported: true };
   return { id: asId(`${providerId}:${name}`), externalId: name, providerId, name, ...rest, ...fixed };
 }
+
+function isBare({ profiles, userData, sshFrom, network, address }: Setup): boolean {
+  const asks = profiles.length + sshFrom.length;
+  return asks === 0 && userData === null && network === null && address !== 'floating';
+}
+
+const NOTHING_IS_BUILT: Objection = {
+  message:
+    'A host that is there already is handed out as it is: nothing can be installed or connected there.',
+  fix: 'Leave out profiles, user data, network and address, or choose a flavor of a cloud.',
+  field: 'profiles',
+};

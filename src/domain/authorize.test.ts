@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { asId } from '../base/ids.ts';
-import { create, flavor, host, lease, project, slotHost, T0, world } from '../../test/support/worlds.ts';
+import {
+  T0,
+  create,
+  flavor,
+  host,
+  lease,
+  limited,
+  project,
+  slotHost,
+  world,
+} from '../../test/support/worlds.ts';
 import type { Actor } from './actor.ts';
 import { authorize, hasRole, maySee } from './authorize.ts';
 import type { Command, CommandType } from './command.ts';
@@ -104,9 +114,8 @@ const RIGHTS: { readonly [T in CommandType]: Row<T> } = {
       ownerId: 'ann',
       name: 'x',
       flavorId: asId('one'),
-      hostId: host('s1'),
+      running: { hostId: host('s1'), connection },
       refs: NO_REFS,
-      connection,
       durationMs: 1,
       atEnd: 'delete',
     },
@@ -119,8 +128,9 @@ const RIGHTS: { readonly [T in CommandType]: Row<T> } = {
   'host.undrain': ofService({ type: 'host.undrain', hostId: host('s1') }, ADMINS),
   'service.freeze': ofService({ type: 'service.freeze', reason: 'x' }, ADMINS),
   'service.thaw': ofService({ type: 'service.thaw' }, ADMINS),
+  'service.takeOver': ofService({ type: 'service.takeOver', deploymentId: 'd' }, ADMINS),
   'project.set': ofService(
-    { type: 'project.set', projectId: project('own'), name: 'x', gpus: null, leases: null },
+    { type: 'project.set', projectId: project('own'), name: 'x', ...limited({}) },
     ADMINS,
   ),
   'token.create': ofProject(
@@ -145,6 +155,7 @@ const RIGHTS: { readonly [T in CommandType]: Row<T> } = {
   'lease.refs': ofBerth({ type: 'lease.refs', leaseId, refs: {} }),
   'lease.progress': ofBerth({ type: 'lease.progress', leaseId, progress: 'network', obstacle: null }),
   'lease.calledHome': ofBerth({ type: 'lease.calledHome', leaseId }),
+  'lease.setupTold': ofBerth({ type: 'lease.setupTold', leaseId, word: 'done' }),
   'lease.ready': ofBerth({ type: 'lease.ready', leaseId, connection }),
   'lease.startFailed': ofBerth({ type: 'lease.startFailed', leaseId, failure }),
   'lease.shelved': ofBerth({ type: 'lease.shelved', leaseId }),
@@ -160,6 +171,7 @@ const RIGHTS: { readonly [T in CommandType]: Row<T> } = {
   'finding.clear': ofBerth({ type: 'finding.clear', code: 'orphan', subject: 'server/x' }),
   'clock.doubt': ofBerth({ type: 'clock.doubt', divergenceMs: 1 }),
   'clock.trust': ofBerth({ type: 'clock.trust' }),
+  'records.remove': ofBerth({ type: 'records.remove', leaseIds: [], eventFloor: null }),
   'service.mode': ofBerth({ type: 'service.mode', mode: { kind: 'act' } }),
 };
 

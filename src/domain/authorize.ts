@@ -4,16 +4,31 @@
  * the actor sees.
  */
 import { unreachable } from '../base/assert.ts';
-import type { ProjectId } from '../base/ids.ts';
+import type { ProjectId, ProviderId } from '../base/ids.ts';
 import type { Actor } from './actor.ts';
 import type { Command } from './command.ts';
 import { refuse, type Refusal } from './decision.ts';
+import type { Lease } from './model/lease.ts';
 import { ROLES, type Role } from './model/token.ts';
 import type { World } from './world.ts';
 
-/** True if the actor's role includes `needed` (admin > manager > member > reader). */
+/**
+ * True if the actor's role includes `needed` (admin > manager > member > reader) wherever the actor is. `admin`
+ * is that of the whole service: for the admin of one cloud see `isAdminOf`.
+ */
 export function hasRole(actor: Actor, needed: Role): boolean {
-  return actor.kind === 'system' || ROLES.indexOf(actor.role) >= ROLES.indexOf(needed);
+  return actor.kind === 'system' || ROLES.indexOf(roleEverywhere(actor)) >= ROLES.indexOf(needed);
+}
+
+/** The role that the actor has wherever it is: the admin of one cloud is a manager elsewhere. */
+export function roleEverywhere({ role, adminOf }: Extract<Actor, { readonly kind: 'user' }>): Role {
+  return role === 'admin' && adminOf !== undefined ? 'manager' : role;
+}
+
+/** True if the actor is an admin of what belongs to the provider. undefined: of something that is not there. */
+export function isAdminOf(actor: Actor, providerId: ProviderId | undefined): boolean {
+  if (hasRole(actor, 'admin')) return true;
+  return actor.kind === 'user' && actor.role === 'admin' && actor.adminOf === providerId;
 }
 
 /** True if what belongs to this project exists for the actor. null: belongs to nobody, admins only. */
@@ -22,25 +37,48 @@ export function maySee(actor: Actor, projectId: ProjectId | null): boolean {
   return actor.kind === 'user' && projectId !== null && actor.projectId === projectId;
 }
 
+/** True if the lease exists for the actor: of the own project, or in a cloud that the actor administers. */
+export function maySeeLease(
+  actor: Actor,
+  { projectId, request }: Pick<Lease, 'projectId' | 'request'>,
+): boolean {
+  return maySee(actor, projectId) || isAdminOf(actor, request.demand.providerId);
+}
+
 /** null: allowed. */
 export function authorize(world: World, actor: Actor, command: Command): Refusal | null {
   switch (command.type) {
     case 'lease.create':
-      return inProject(actor, command.projectId, 'member') ?? needs(actor, command.role);
+      return (
+        inProject(actor, command.projectId, 'member') ??
+        needs(actor, command.role) ??
+        exempting(actor, command.exempt)
+      );
     case 'lease.extend':
     case 'lease.unshelve':
       // Nobody gets the longer leases of a role that is not theirs.
-      return onLease(world, actor, command.leaseId) ?? needs(actor, command.role);
+      return (
+        onLease(world, actor, command.leaseId) ??
+        needs(actor, command.role) ??
+        exempting(actor, command.exempt ?? null)
+      );
     case 'lease.release':
     case 'lease.shelve':
     case 'lease.keep':
     case 'lease.ticket':
       return onLease(world, actor, command.leaseId);
-    case 'lease.adopt':
+    case 'lease.adopt': {
+      const providerId = world.flavors.get(command.flavorId)?.providerId;
+      const host = command.running === null ? undefined : world.hosts.get(command.running.hostId)?.host;
+      const isOfOne = command.running === null || host?.providerId === providerId;
+      return isOfOne ? needsAdminOf(actor, providerId) : needs(actor, 'admin');
+    }
     case 'host.drain':
     case 'host.undrain':
+      return needsAdminOf(actor, world.hosts.get(command.hostId)?.host.providerId);
     case 'service.freeze':
     case 'service.thaw':
+    case 'service.takeOver':
     case 'project.set':
       return needs(actor, 'admin');
     case 'token.create':
@@ -59,6 +97,7 @@ export function authorize(world: World, actor: Actor, command: Command): Refusal
     case 'lease.refs':
     case 'lease.progress':
     case 'lease.calledHome':
+    case 'lease.setupTold':
     case 'lease.ready':
     case 'lease.startFailed':
     case 'lease.shelved':
@@ -72,6 +111,7 @@ export function authorize(world: World, actor: Actor, command: Command): Refusal
     case 'finding.clear':
     case 'clock.doubt':
     case 'clock.trust':
+    case 'records.remove':
     case 'service.mode':
       return actor.kind === 'system' ? null : needs(actor, null);
     default:
@@ -94,7 +134,7 @@ function inProject(actor: Actor, projectId: ProjectId, role: Role): Refusal | nu
 
 function onLease(world: World, actor: Actor, leaseId: Parameters<World['leases']['get']>[0]): Refusal | null {
   const lease = world.leases.get(leaseId);
-  if (lease === undefined || !maySee(actor, lease.projectId)) return notFound(`lease ${leaseId}`);
+  if (lease === undefined || !maySeeLease(actor, lease)) return notFound(`lease ${leaseId}`);
   const denied = needs(actor, 'member');
   if (denied !== null || hasRole(actor, 'manager')) return denied;
   if (actor.kind === 'user' && actor.userId === lease.ownerId) return null;
@@ -105,8 +145,19 @@ function onLease(world: World, actor: Actor, leaseId: Parameters<World['leases']
   ).refusal;
 }
 
+/** Limits are for everybody but those who set them. */
+function exempting(actor: Actor, exempt: string | null): Refusal | null {
+  return exempt === null ? null : needs(actor, 'admin');
+}
+
+function needsAdminOf(actor: Actor, providerId: ProviderId | undefined): Refusal | null {
+  return isAdminOf(actor, providerId) ? null : needs(actor, 'admin');
+}
+
 function needs(actor: Actor, role: Role | null): Refusal | null {
   if (role !== null && hasRole(actor, role)) return null;
-  const what = role === null ? 'Only Berth itself may do this.' : `This needs the role ${role}.`;
+  const isPartly = role === 'admin' && actor.kind === 'user' && actor.role === 'admin';
+  const of = isPartly ? ` of the whole service, and yours is that of cloud ${actor.adminOf}` : '';
+  const what = role === null ? 'Only Berth itself may do this.' : `This needs the role ${role}${of}.`;
   return refuse('forbidden', what, 'Use a token with that role, or ask an administrator.').refusal;
 }

@@ -8,11 +8,22 @@ import type {
   ReservationId,
   TokenId,
 } from '../base/ids.ts';
+import type { EventFloor } from './model/control.ts';
 import type { DeviceClass } from './model/host.ts';
 import type { Finding } from './model/finding.ts';
 import type { Flavor } from './model/flavor.ts';
 import type { Host } from './model/host.ts';
-import type { AtEnd, Connection, Intent, ProviderRefs, ReturnTicket, StartProgress } from './model/lease.ts';
+import type {
+  AtEnd,
+  Connection,
+  Intent,
+  ProviderRefs,
+  Purpose,
+  ReturnTicket,
+  StartProgress,
+} from './model/lease.ts';
+import type { ProjectLimits } from './model/limits.ts';
+import type { Setup } from './model/setup.ts';
 import type { Role, Token } from './model/token.ts';
 
 /**
@@ -47,12 +58,16 @@ export type UserCommand =
       readonly atEnd: AtEnd | null;
       readonly renew: boolean | null;
       readonly ticket: ReturnTicket | null;
+      readonly purpose: Purpose;
       readonly image: string | null;
       readonly sshPublicKey: string | null;
+      readonly setup?: Setup;
       /** Give up waiting at this time; null: wait without end. 0 or a past time: now or never. */
       readonly waitUntilMs: number | null;
       /** Claim this future window instead of queueing. */
       readonly window: { readonly fromMs: number; readonly reservationId: ReservationId } | null;
+      /** Why an administrator lets it pass the limits of its project; null: they hold. */
+      readonly exempt: string | null;
     }
   | {
       readonly type: 'lease.extend';
@@ -60,6 +75,8 @@ export type UserCommand =
       readonly role: Role;
       /** null: as far as is possible. */
       readonly expiresAtMs: number | null;
+      /** As at `lease.create`; left out: they hold. */
+      readonly exempt?: string | null;
     }
   | { readonly type: 'lease.release'; readonly leaseId: LeaseId }
   | { readonly type: 'lease.shelve'; readonly leaseId: LeaseId }
@@ -69,6 +86,7 @@ export type UserCommand =
       readonly role: Role;
       readonly durationMs: number | null;
       readonly waitUntilMs: number | null;
+      readonly exempt?: string | null;
     }
   /** Keeps a disk on the shelf for so long from now. */
   | { readonly type: 'lease.keep'; readonly leaseId: LeaseId; readonly durationMs: number }
@@ -80,9 +98,10 @@ export type UserCommand =
       readonly ownerId: string;
       readonly name: string;
       readonly flavorId: FlavorId;
-      readonly hostId: HostId;
+      /** Where it runs; null: it is on the shelf. */
+      readonly running: { readonly hostId: HostId; readonly connection: Connection } | null;
       readonly refs: ProviderRefs;
-      readonly connection: Connection;
+      /** From now; of what is on the shelf: once it is back. */
       readonly durationMs: number;
       readonly atEnd: AtEnd;
     }
@@ -96,13 +115,13 @@ export type UserCommand =
   | { readonly type: 'host.undrain'; readonly hostId: HostId }
   | { readonly type: 'service.freeze'; readonly reason: string }
   | { readonly type: 'service.thaw' }
-  | {
+  /** An empty store takes the place of a lost one: what carries that deployment's mark is its own again. */
+  | { readonly type: 'service.takeOver'; readonly deploymentId: string }
+  | ({
       readonly type: 'project.set';
       readonly projectId: ProjectId;
       readonly name: string;
-      readonly gpus: number | null;
-      readonly leases: number | null;
-    }
+    } & ProjectLimits)
   | { readonly type: 'token.create'; readonly token: Token }
   | { readonly type: 'token.revoke'; readonly tokenId: TokenId };
 
@@ -159,7 +178,15 @@ export type SystemCommand =
     }
   /** The machine of a start says that it is up. A repetition changes nothing. */
   | { readonly type: 'lease.calledHome'; readonly leaseId: LeaseId }
-  | { readonly type: 'lease.ready'; readonly leaseId: LeaseId; readonly connection: Connection }
+  /** A machine tells one word of its set-up; `src/profiles` knows what it means. A repetition changes nothing. */
+  | { readonly type: 'lease.setupTold'; readonly leaseId: LeaseId; readonly word: string }
+  /** `notes`: what its set-up wants the borrower to know. */
+  | {
+      readonly type: 'lease.ready';
+      readonly leaseId: LeaseId;
+      readonly connection: Connection;
+      readonly notes?: readonly string[];
+    }
   /** The start cannot succeed as it is; the remains are taken away, then it is queued again or ends. */
   | { readonly type: 'lease.startFailed'; readonly leaseId: LeaseId; readonly failure: StepFailure }
   /** The server is offloaded: nothing is held any more, the disk is kept. */
@@ -179,6 +206,12 @@ export type SystemCommand =
   | { readonly type: 'finding.clear'; readonly code: string; readonly subject: string }
   | { readonly type: 'clock.doubt'; readonly divergenceMs: number }
   | { readonly type: 'clock.trust' }
+  /** What has been kept for long enough: ended leases with their intents, and the events up to the floor. */
+  | {
+      readonly type: 'records.remove';
+      readonly leaseIds: readonly LeaseId[];
+      readonly eventFloor: EventFloor | null;
+    }
   | {
       readonly type: 'service.mode';
       readonly mode: { readonly kind: 'act' } | { readonly kind: 'observe'; readonly reason: string };

@@ -12,12 +12,15 @@ import {
   lease,
   project,
   slotHost,
-  T0,
   unitHost,
   world,
 } from '../../test/support/worlds.ts';
 import type { Command } from './command.ts';
 import { decide, execute } from './decide.ts';
+import type { Account } from './accounts.ts';
+import type { Change } from './model/entities.ts';
+import type { Limits, ProjectLimits } from './model/limits.ts';
+import { totalDevices } from './scheduler/free.ts';
 import { demandOf } from './commands/request.ts';
 import { checkWorld } from './invariants.ts';
 import { explain } from './scheduler/explain.ts';
@@ -30,6 +33,9 @@ const FLAVORS = [
   flavor('a100', { A100: 1 }, 32, 65_536),
   flavor('cpu', {}, 16),
 ];
+
+/** November is over at this moment: histories begin a quarter of an hour before. */
+const MONTH_END = Date.UTC(2026, 11, 1);
 
 function freshWorld(): World {
   return world(
@@ -144,11 +150,47 @@ function commandOf(w: World, move: Move, nowMs: number, counter: number): Comman
         type: 'project.set',
         projectId: who.projectId,
         name: 'p',
-        gpus: move.c % 2 === 0 ? 6 : null,
-        leases: null,
+        ...randomLimits(move),
       };
     default:
       return { type: 'tick' };
+  }
+}
+
+/** Tight ones, so that they are met: a month's end is near (see `MONTH_END`). */
+function randomLimits({ a, b, c }: Move): ProjectLimits {
+  const some = (number: number, of: number, value: number): number | null =>
+    number % of === 0 ? value : null;
+  const limits = (x: number): Limits => ({
+    gpus: some(x, 2, 6),
+    gpusByClass: x % 3 === 0 ? { V100: 2 + (x % 4) } : {},
+    leases: some(x, 5, 3),
+    gpuHoursPerMonth: some(x, 4, 1 + (x % 3)),
+    durationMs: some(x, 7, 30 * 60_000),
+    queued: some(x, 5, x % 6),
+  });
+  return { limits: limits(c), perUser: limits(a), users: b % 2 === 0 ? { user: { gpus: 3 } } : {} };
+}
+
+/** ms × devices that each lease has given back: by its own books, and by the records of usage. */
+class Books {
+  readonly #used = new Map<string, number>();
+  readonly #recorded = new Map<string, number>();
+
+  add(changes: readonly Change[]): void {
+    for (const change of changes) {
+      if (change.entity === 'lease' && change.after !== null)
+        this.#used.set(change.id, change.after.usedDeviceMs);
+      if (change.entity !== 'usage' || change.after === null) continue;
+      const { leaseId, devices, fromMs, untilMs } = change.after;
+      const deviceMs = (untilMs - fromMs) * totalDevices(devices);
+      this.#recorded.set(leaseId, (this.#recorded.get(leaseId) ?? 0) + deviceMs);
+    }
+  }
+
+  /** Ids of leases whose books differ. */
+  differing(): readonly string[] {
+    return [...this.#used].filter(([id, ms]) => (this.#recorded.get(id) ?? 0) !== ms).map(([id]) => id);
   }
 }
 
@@ -160,7 +202,21 @@ function fingerprint(w: World): string {
     [...w.projects.values()],
     w.queue.size,
     w.due.nextMs(),
+    [...w.accounts.all()]
+      .map(({ projectId, ownerId, account }) => accountOf(projectId, ownerId, account))
+      .filter((account) => account !== null),
   ]);
+}
+
+/** What is zero is as if it was not there. */
+function accountOf(projectId: string, ownerId: string | null, account: Account): unknown {
+  const { gpus, leases, queued, byClass, months } = account;
+  const classes = [...byClass].filter(([, count]) => count !== 0).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const uses = [...months]
+    .filter(([, { used, claimed }]) => used !== 0 || claimed !== 0)
+    .toSorted(([a], [b]) => a - b);
+  const isEmpty = gpus === 0 && leases === 0 && queued === 0 && uses.length === 0;
+  return isEmpty ? null : [projectId, ownerId, gpus, leases, queued, classes, uses];
 }
 
 describe('random histories', () => {
@@ -168,7 +224,8 @@ describe('random histories', () => {
     fc.assert(
       fc.property(moves, (history) => {
         const w = freshWorld();
-        let nowMs = T0;
+        const books = new Books();
+        let nowMs = MONTH_END - 900_000;
         history.forEach((move, counter) => {
           nowMs += (move.c % 7) * 20_000;
           const command = commandOf(w, move, nowMs, counter);
@@ -178,6 +235,8 @@ describe('random histories', () => {
           const { decision } = execute(w, command, nowMs, 'test');
           expect(JSON.stringify(decision)).toBe(JSON.stringify(dry));
           expect(checkWorld(w)).toEqual([]);
+          if (decision.kind === 'decided') books.add(decision.changes);
+          expect(books.differing()).toEqual([]);
         });
       }),
       { numRuns: 150 },
@@ -188,7 +247,7 @@ describe('random histories', () => {
     fc.assert(
       fc.property(moves, fc.nat(FLAVORS.length - 1), (history, pick) => {
         const w = freshWorld();
-        let nowMs = T0;
+        let nowMs = MONTH_END - 900_000;
         history.forEach((move, counter) => {
           nowMs += (move.c % 7) * 20_000;
           execute(w, commandOf(w, move, nowMs, counter), nowMs, 'test');
@@ -199,6 +258,7 @@ describe('random histories', () => {
         const question = {
           demand: demandOf(wanted, null),
           projectId: project('p1'),
+          ownerId: 'user',
           durationMs: 1_800_000,
           fromMs: null,
           lease: null,

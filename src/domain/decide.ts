@@ -18,10 +18,12 @@ import {
   seeProject,
   setClockDoubt,
   setProject,
+  takeOver,
   thaw,
   createToken,
   revokeToken,
 } from './commands/admin.ts';
+import { removeRecords } from './commands/retention.ts';
 import { createLeases } from './commands/create.ts';
 import { drainHost, undrainHost } from './commands/drain.ts';
 import { extendLease } from './commands/extend.ts';
@@ -36,6 +38,7 @@ import {
   leaseProgress,
   leaseReachability,
   leaseReady,
+  leaseSetupTold,
   leaseRefs,
   leaseShelved,
   leaseStartFailed,
@@ -104,6 +107,8 @@ function handle(draft: Draft, command: Command): Handled {
       return freeze(draft, command.reason);
     case 'service.thaw':
       return thaw(draft);
+    case 'service.takeOver':
+      return takeOver(draft, command.deploymentId);
     case 'project.set':
       return setProject(draft, command);
     case 'token.create':
@@ -124,6 +129,8 @@ function handle(draft: Draft, command: Command): Handled {
       return leaseProgress(draft, command);
     case 'lease.calledHome':
       return leaseCalledHome(draft, command.leaseId);
+    case 'lease.setupTold':
+      return leaseSetupTold(draft, command);
     case 'lease.ready':
       return leaseReady(draft, command);
     case 'lease.startFailed':
@@ -150,6 +157,8 @@ function handle(draft: Draft, command: Command): Handled {
       return setClockDoubt(draft, command.divergenceMs);
     case 'clock.trust':
       return setClockDoubt(draft, null);
+    case 'records.remove':
+      return removeRecords(draft, command);
     case 'service.mode':
       return mode(draft, command.mode);
     default:

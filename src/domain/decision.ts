@@ -15,6 +15,7 @@ export type RefusalCode =
   | 'never_fits'
   | 'no_capacity'
   | 'quota_exceeded'
+  | 'budget_exceeded'
   | 'queue_full'
   | 'invalid_state'
   | 'promise_conflict'

@@ -9,7 +9,8 @@ import type { EventDraft, WaitReason } from './decision.ts';
 import { step, type LeaseEvent } from './lease/machine.ts';
 import type { Change } from './model/entities.ts';
 import type { Lease } from './model/lease.ts';
-import type { World } from './world.ts';
+import { usageData, usageId, usageOf, type UsageRecord } from './model/usage.ts';
+import { claimOf, type World } from './world.ts';
 
 type Data = { readonly [key: string]: Json };
 
@@ -54,6 +55,8 @@ export class Draft {
     const after = step(before, event, this.nowMs);
     if (after === null) return false;
     this.put({ entity: 'lease', id, after });
+    const usage = this.#book(before, after);
+    assert(type !== null || usage === null, 'what ends a use is told');
     if (type !== null) {
       this.events.push({
         type,
@@ -63,7 +66,7 @@ export class Draft {
         before: before.state.kind,
         after: after.state.kind,
         reason,
-        data,
+        data: usage === null ? data : { ...data, ...usageData(usage) },
       });
     }
     return true;
@@ -94,6 +97,16 @@ export class Draft {
       after: { ...control, queueSeq: control.queueSeq + count },
     });
     return control.queueSeq + 1;
+  }
+
+  /** What the lease has given back with this change goes on record with it. */
+  #book(before: Lease, after: Lease): UsageRecord | null {
+    const claim = before.claimedAtMs === null ? null : claimOf(before);
+    if (claim === null) return null;
+    const projectName = this.world.projects.get(after.projectId)?.name ?? after.projectId;
+    const record = usageOf(before, after, claim.devices, projectName, this.nowMs);
+    if (record !== null) this.put({ entity: 'usage', id: usageId(record), after: record });
+    return record;
   }
 
   ruleOut(reason: WaitReason, count = 1): void {

@@ -8,10 +8,12 @@ import type { Lease } from './model/lease.ts';
 import { keepWarningAt, nextWarningAt } from './policy/warnings.ts';
 import type { Settings } from './settings.ts';
 
-/** What is due: a lease, or the end of a host's drain. */
+/** What is due: a lease, the end of a host's drain, or a month. */
 export type DueKey =
   | { readonly kind: 'lease'; readonly id: LeaseId }
-  | { readonly kind: 'host'; readonly id: HostId };
+  | { readonly kind: 'host'; readonly id: HostId }
+  /** The next month begins, where something is limited by the month. */
+  | { readonly kind: 'month'; readonly id: 'next' };
 
 interface Entry {
   readonly dueMs: number;
@@ -63,6 +65,7 @@ export class DueIndex {
   );
   /** By kind, then by id: a key is asked for at each change of a lease, too often to make a text of it. */
   readonly #current = { lease: new Map<LeaseId, number>(), host: new Map<HostId, number>() };
+  #monthMs: number | null = null;
 
   setLease(id: LeaseId, dueMs: number | null): void {
     const { lease } = this.#current;
@@ -83,6 +86,12 @@ export class DueIndex {
       host.set(id, dueMs);
       this.#heap.push({ dueMs, key: { kind: 'host', id } });
     }
+    this.#dropStale();
+  }
+
+  setMonth(dueMs: number | null): void {
+    this.#monthMs = dueMs;
+    if (dueMs !== null) this.#heap.push({ dueMs, key: { kind: 'month', id: 'next' } });
     this.#dropStale();
   }
 
@@ -127,6 +136,7 @@ export class DueIndex {
   }
 
   #currentOf(key: DueKey): number | undefined {
+    if (key.kind === 'month') return this.#monthMs ?? undefined;
     return key.kind === 'lease' ? this.#current.lease.get(key.id) : this.#current.host.get(key.id);
   }
 

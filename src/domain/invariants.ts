@@ -4,6 +4,7 @@
  * sentences; empty: all is well.
  */
 import type { DeviceId, LeaseId, ProjectId } from '../base/ids.ts';
+import { Accounts, type Account } from './accounts.ts';
 import { dueAt } from './due.ts';
 import type { Lease } from './model/lease.ts';
 import { freeKey, isOverdrawn, totalDevices } from './scheduler/free.ts';
@@ -18,7 +19,7 @@ export function checkWorld(world: World): readonly string[] {
     checkHostIndexes(world, row, broken);
   }
   checkLeases(world, broken);
-  checkHoldings(world, broken);
+  checkAccounts(world, broken);
   const heads = [...world.promised].filter((id) => {
     const lease = world.leases.get(id);
     return lease !== undefined && !isLateWindow(lease);
@@ -115,24 +116,33 @@ function checkState(lease: Lease, broken: string[]): void {
     broken.push(`I4: ${lease.id} is shelved without a server`);
 }
 
-/** I5: holdings are the sum of the claims. */
-function checkHoldings(world: World, broken: string[]): void {
-  const sums = new Map<ProjectId, { gpus: number; leases: number }>();
+/** I5: what the accounts say of each project and user is the sum over their leases. */
+function checkAccounts(world: World, broken: string[]): void {
+  const expected = new Accounts(world.months);
   for (const lease of world.leases.values()) {
     const claim = claimOf(lease);
-    if (claim === null) continue;
-    const sum = sums.get(lease.projectId) ?? { gpus: 0, leases: 0 };
-    sum.gpus += totalDevices(claim.devices);
-    sum.leases += 1;
-    sums.set(lease.projectId, sum);
+    if (claim !== null) expected.claim(lease, claim, 1);
+    if (lease.state.kind === 'queued') expected.wait(lease, 1);
   }
-  for (const projectId of new Set([...sums.keys(), ...world.projects.keys()])) {
-    const sum = sums.get(projectId) ?? { gpus: 0, leases: 0 };
-    const holding = world.holding(projectId);
-    if (sum.gpus !== holding.gpus || sum.leases !== holding.leases) {
-      broken.push(
-        `I5: project ${projectId} holds ${JSON.stringify(sum)}, the books say ${JSON.stringify(holding)}`,
-      );
-    }
+  const owners = new Map<string, { readonly projectId: ProjectId; readonly ownerId: string | null }>();
+  for (const accounts of [world.accounts, expected]) {
+    for (const { projectId, ownerId } of accounts.all())
+      owners.set(JSON.stringify([projectId, ownerId]), { projectId, ownerId });
   }
+  for (const { projectId, ownerId } of owners.values()) {
+    const of = (accounts: Accounts): Readonly<Account> =>
+      ownerId === null ? accounts.ofProject(projectId) : accounts.ofUser({ projectId, ownerId });
+    const [kept, sum] = [accountText(of(world.accounts)), accountText(of(expected))];
+    if (kept === sum) continue;
+    const who = `${projectId}${ownerId === null ? '' : `, user ${ownerId}`}`;
+    broken.push(`I5: project ${who} holds ${sum}, the books say ${kept}`);
+  }
+}
+
+/** What follows from the leases that live; what was used before is in the store. */
+function accountText({ gpus, byClass, leases, queued, months }: Readonly<Account>): string {
+  const classes = [...byClass].filter(([, count]) => count !== 0).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const claimed = [...months].map(([month, use]) => [month, use.claimed]).filter(([, ms]) => ms !== 0);
+  const byMonth = claimed.toSorted(([a = 0], [b = 0]) => a - b);
+  return JSON.stringify({ gpus, leases, queued, classes, claimed: byMonth });
 }

@@ -33,6 +33,8 @@ export interface Settings {
   readonly queueMax: number;
   /** How a host is chosen among those that fit. */
   readonly placement: 'least_fragmentation' | 'best_fit' | 'spread';
+  /** Whose days and months count: a name of the IANA database. */
+  readonly timeZone: string;
   /** How long a request's stored answer is repeated for the same Idempotency-Key. */
   readonly idempotencyMs: number;
 }
@@ -58,5 +60,6 @@ export const DEFAULT_SETTINGS: Settings = {
   avoidHostMs: 10 * MINUTE_MS,
   queueMax: 10_000,
   placement: 'least_fragmentation',
+  timeZone: 'UTC',
   idempotencyMs: DAY_MS,
 };

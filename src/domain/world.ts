@@ -5,6 +5,7 @@
  */
 import { assert, unreachable } from '../base/assert.ts';
 import type { HostId, LeaseId, ProjectId, ProviderId } from '../base/ids.ts';
+import { Accounts, type EarlierUse } from './accounts.ts';
 import { DueIndex, dueAt } from './due.ts';
 import type { Claim } from './model/claim.ts';
 import type { Control } from './model/control.ts';
@@ -16,6 +17,8 @@ import { scopedKeyOf, type IdempotencyRecord } from './model/idempotency.ts';
 import type { Demand, Intent, Lease } from './model/lease.ts';
 import type { Project } from './model/project.ts';
 import type { Token } from './model/token.ts';
+import { negated } from './model/usage.ts';
+import { Months } from './months.ts';
 import { earliestOn } from './scheduler/earliest-on.ts';
 import { EarliestIndex, type Earliest } from './scheduler/earliest.ts';
 import { freeKey, totalDevices, type Free } from './scheduler/free.ts';
@@ -44,12 +47,6 @@ export interface Capacity {
   open: number;
 }
 
-/** What a project holds: counts against its quota. */
-export interface Holding {
-  gpus: number;
-  leases: number;
-}
-
 export class World {
   readonly settings: Settings;
   control: Control;
@@ -75,11 +72,17 @@ export class World {
    */
   readonly promised = new Set<LeaseId>();
   readonly due = new DueIndex();
-  readonly #holdings = new Map<ProjectId, Holding>();
+  readonly months: Months;
+  readonly accounts: Accounts;
 
-  constructor(snapshot: Snapshot, settings: Settings) {
+  /** `earlier`: what was used since the last month began, and is not in the snapshot. */
+  constructor(snapshot: Snapshot, settings: Settings, earlier: readonly EarlierUse[] = []) {
     this.settings = settings;
+    this.months = new Months(settings.timeZone);
+    this.accounts = new Accounts(this.months);
+    for (const use of earlier) this.accounts.useEarlier(use);
     this.control = snapshot.control;
+    this.#setMonth();
     for (const project of snapshot.projects) this.projects.set(project.id, project);
     for (const flavor of snapshot.flavors) this.flavors.set(flavor.id, flavor);
     for (const host of snapshot.hosts) this.#setHost(host.id, host);
@@ -97,10 +100,6 @@ export class World {
     const undo: Change[] = [];
     for (const change of changes) undo.push(this.applyOne(change));
     return undo.toReversed();
-  }
-
-  holding(projectId: ProjectId): Readonly<Holding> {
-    return this.#holdings.get(projectId) ?? { gpus: 0, leases: 0 };
   }
 
   /** Where and when a demand fits first for `durationMs`; null: no known end makes room. */
@@ -166,7 +165,13 @@ export class World {
         const before = this.control;
         assert(change.after !== null, 'the control record is never deleted');
         this.control = change.after;
+        if (before.monthFromMs !== change.after.monthFromMs) this.#setMonth();
         return { entity: 'control', id: change.id, after: before };
+      }
+      case 'usage': {
+        assert(change.after !== null, 'a record of usage is never removed');
+        this.accounts.use(change.after);
+        return { entity: 'usage', id: change.id, after: negated(change.after) };
       }
       default:
         return unreachable(change);
@@ -196,6 +201,12 @@ export class World {
     const before = setIn(this.tokens, id, after);
     if (before !== null) this.tokensByHash.delete(before.secretHash);
     if (after !== null) this.tokensByHash.set(after.secretHash, after);
+  }
+
+  #setMonth(): void {
+    const { monthFromMs } = this.control;
+    const next = monthFromMs === null ? null : this.months.startMs(this.months.at(monthFromMs) + 1);
+    this.due.setMonth(next);
   }
 
   #setTasks(providerId: ProviderId): void {
@@ -290,6 +301,7 @@ export class World {
       if (live?.state.kind !== 'queued' || live.state.queueSeq !== before.state.queueSeq)
         this.queue.remove(waitingOf(before, before.state.queueSeq));
     }
+    this.#countWaiting(before, live);
     this.#moveClaim(id, before, live);
     if (live === null) this.leases.delete(id);
     else this.leases.set(id, live);
@@ -303,6 +315,12 @@ export class World {
     }
   }
 
+  #countWaiting(before: Lease | null, after: Lease | null): void {
+    const [didWait, waits] = [before?.state.kind === 'queued', after?.state.kind === 'queued'];
+    if (before !== null && didWait && !waits) this.accounts.wait(before, -1);
+    if (after !== null && waits && !didWait) this.accounts.wait(after, 1);
+  }
+
   #moveClaim(id: LeaseId, before: Lease | null, after: Lease | null): void {
     const old = before === null ? null : claimOf(before);
     const next = after === null ? null : claimOf(after);
@@ -314,12 +332,12 @@ export class World {
     if (old !== null && oldRow !== null && before !== null) {
       oldRow.claims.delete(id);
       if (!oldHeld) oldRow.plannedCount -= 1;
-      this.#hold(before.projectId, old, -1);
+      this.accounts.claim(before, old, -1);
     }
     if (next !== null && nextRow !== null && after !== null) {
       nextRow.claims.set(id, { claim: next, held: nextHeld });
       if (!nextHeld) nextRow.plannedCount += 1;
-      this.#hold(after.projectId, next, 1);
+      this.accounts.claim(after, next, 1);
     }
     if (nextRow !== null && oldRow === nextRow && oldHeld === nextHeld && takesTheSame(old, next)) {
       // Only the time has changed, as when a lease becomes active or is extended: as much is free as before.
@@ -335,22 +353,17 @@ export class World {
     assert(row !== undefined, 'a claim lies on a known host');
     return row;
   }
-
-  #hold(projectId: ProjectId, claim: Claim, sign: 1 | -1): void {
-    let holding = this.#holdings.get(projectId);
-    if (holding === undefined) {
-      holding = { gpus: 0, leases: 0 };
-      this.#holdings.set(projectId, holding);
-    }
-    holding.gpus += sign * totalDevices(claim.devices);
-    holding.leases += sign;
-  }
 }
 
 /** Surely, because a claim that gets another time keeps the rest. */
 function takesTheSame(a: Claim | null, b: Claim | null): boolean {
   if (a === null || b === null || a.resources !== b.resources || a.devices !== b.devices) return false;
   return a.kind === 'slot' ? b.kind === 'slot' : b.kind === 'unit' && a.deviceIds === b.deviceIds;
+}
+
+/** True for a store that never knew a lease: new, or lost and made anew. */
+export function isUnused({ control, leases, intents }: World): boolean {
+  return control.queueSeq === 0 && control.grantSeq === 0 && leases.size === 0 && intents.size === 0;
 }
 
 /** What the lease claims, held or planned; null: nothing. */

@@ -43,9 +43,13 @@ export interface Cloud {
   readonly id: ProviderId;
   /** Where callers get their tokens: Keystone's public address. */
   readonly authUrl: string;
-  /** What is known of a token without asking; null: the cloud would have to be asked. */
-  remembered(token: string): TokenVerdict | null;
-  validate(token: string): Promise<TokenVerdict>;
+  /**
+   * What is known of a token without asking, if the cloud has said it at most `ageMsMax` ago (left out: at
+   * any time that still counts); null: the cloud would have to be asked.
+   */
+  remembered(token: string, ageMsMax?: number): TokenVerdict | null;
+  /** As `remembered`, or what the cloud says now. */
+  validate(token: string, ageMsMax?: number): Promise<TokenVerdict>;
   /** Why a role on another project would change nothing here; null: it is useful. */
   readonly whyNoGrants: GrantRefusal | null;
   grantedProjects(): Promise<readonly GrantedProject[]>;

@@ -9,6 +9,7 @@ import type { SystemCommand, UserCommand } from '../domain/command.ts';
 import type { Change } from '../domain/model/entities.ts';
 import type { Lease } from '../domain/model/lease.ts';
 import type { World } from '../domain/world.ts';
+import type { Expired, ExpiredQuery } from './ports.ts';
 import type { Outcome } from './views.ts';
 
 export interface Core {
@@ -30,6 +31,10 @@ export interface Core {
   hasIntent(leaseId: LeaseId): Promise<boolean>;
   /** A lease of any age from the store, ended ones included; null if there was never one. */
   readLease(leaseId: LeaseId): Promise<Lease | null>;
+  /** See `Store.readUsed`. */
+  readUsed(leaseIds: readonly LeaseId[]): Promise<ReadonlyMap<LeaseId, number>>;
+  /** What the store has kept for long enough. */
+  readExpired(query: ExpiredQuery): Promise<Expired>;
   /** A second source of time was read: `dateMs` as the provider has it now. */
   reportDate(dateMs: number): void;
 }

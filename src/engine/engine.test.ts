@@ -39,7 +39,10 @@ function contents(world: World): string {
     row.plannedCount,
     byId(row.claims),
   ]);
-  const holdings = byId(world.projects).map(([id]) => [id, world.holding(asId(id))]);
+  const holdings = byId(world.projects).map(([id]) => {
+    const { gpus, leases, queued } = world.accounts.ofProject(asId(id));
+    return [id, gpus, leases, queued];
+  });
   const queue = world.queue.inOrder(world.servedSeq, 1000);
   const plain = [world.control, world.leases, world.projects, world.flavors, world.intents, world.tokens].map(
     (part) => (part instanceof Map ? byId(part as ReadonlyMap<string, unknown>) : part),

@@ -12,6 +12,7 @@ import { sleep, type Clock } from '../base/clock.ts';
 import type { Ids, LeaseId } from '../base/ids.ts';
 import type { Prng } from '../base/prng.ts';
 import { actorName, type Actor } from '../domain/actor.ts';
+import type { EarlierUse } from '../domain/accounts.ts';
 import { authorize } from '../domain/authorize.ts';
 import type { Command } from '../domain/command.ts';
 import { execute } from '../domain/decide.ts';
@@ -21,9 +22,18 @@ import type { Settings } from '../domain/settings.ts';
 import { World } from '../domain/world.ts';
 import { BatchBuilder } from './batch.ts';
 import type { Core } from './core.ts';
+import { readEarlierUse } from './earlier-use.ts';
 import { recall, remember } from './idempotency.ts';
 import { EngineError, type EngineHooks, type EngineStats } from './engine-types.ts';
-import { StoreError, type CommitBatch, type LoadedState, type Store, type StoredEvent } from './ports.ts';
+import {
+  StoreError,
+  type CommitBatch,
+  type Expired,
+  type ExpiredQuery,
+  type LoadedState,
+  type Store,
+  type StoredEvent,
+} from './ports.ts';
 import { JudgedTime } from './time.ts';
 import type { Idempotency, Outcome } from './views.ts';
 
@@ -37,8 +47,11 @@ const BATCH_MAX = 256;
 const CLOCK_CHECK_MS = 15_000;
 /** When something is due but has to wait (frozen): looked at again after so long. */
 const HELD_BACK_MS = 1000;
-/** Between two attempts to load the store again: a disk may be full for hours. */
-const RELOAD_BACKOFF = { initialMs: 100, maxMs: 10_000 };
+/**
+ * Between two attempts to load the store again. A disk may be full for hours; but a database that fails over
+ * is back at a moment that nobody announces, and the service within seconds of it.
+ */
+const RELOAD_BACKOFF = { initialMs: 100, maxMs: 2000 };
 
 export interface EngineOptions {
   readonly store: Store;
@@ -100,10 +113,9 @@ export class Engine implements Core {
   /** Loads the store; rejects if that fails. */
   static async open(options: EngineOptions): Promise<Engine> {
     const loaded = await options.store.load();
-    const engine = new Engine(options, loaded.snapshot, loaded.lastCommitAtMs);
-    engine.#revision = loaded.revision;
-    engine.#eventSeq = loaded.eventSeq;
-    engine.#epoch = loaded.epoch;
+    const time = new JudgedTime(options.clock, loaded.lastCommitAtMs);
+    const earlier = await readEarlierUse(options.store, options.settings.timeZone, time.nowMs());
+    const engine = new Engine(options, loaded, earlier, time);
     engine.#watchClock();
     engine.#scheduleWake();
     return engine;
@@ -111,8 +123,9 @@ export class Engine implements Core {
 
   private constructor(
     options: EngineOptions,
-    snapshot: ConstructorParameters<typeof World>[0],
-    lastCommitAtMs: number,
+    loaded: LoadedState,
+    earlier: readonly EarlierUse[],
+    time: JudgedTime,
   ) {
     this.clock = options.clock;
     this.prng = options.prng;
@@ -120,9 +133,12 @@ export class Engine implements Core {
     this.#store = options.store;
     this.#settings = options.settings;
     this.#hooks = options.hooks ?? {};
-    this.#working = new World(snapshot, options.settings);
-    this.#committed = new World(snapshot, options.settings);
-    this.#time = new JudgedTime(options.clock, lastCommitAtMs);
+    this.#working = new World(loaded.snapshot, options.settings, earlier);
+    this.#committed = new World(loaded.snapshot, options.settings, earlier);
+    this.#revision = loaded.revision;
+    this.#eventSeq = loaded.eventSeq;
+    this.#epoch = loaded.epoch;
+    this.#time = time;
   }
 
   /** The committed world; read only. */
@@ -197,6 +213,14 @@ export class Engine implements Core {
 
   readLease(leaseId: LeaseId): Promise<Lease | null> {
     return this.#store.readLease(leaseId);
+  }
+
+  readUsed(leaseIds: readonly LeaseId[]): Promise<ReadonlyMap<LeaseId, number>> {
+    return this.#store.readUsed(leaseIds);
+  }
+
+  readExpired(query: ExpiredQuery): Promise<Expired> {
+    return this.#store.readExpired(query);
   }
 
   reportDate(dateMs: number): void {
@@ -319,10 +343,11 @@ export class Engine implements Core {
     for (let attempt = 0; this.#stopped === null; attempt++) {
       try {
         const loaded = await this.#store.load();
+        const earlier = await readEarlierUse(this.#store, this.#settings.timeZone, this.nowMs());
         const committed = commit !== null && (await this.#store.hasBatch(commit.batchId));
         if (this.#stopped !== null) break;
         this.#recovering = false;
-        this.#adoptLoaded(loaded);
+        this.#adoptLoaded(loaded, earlier);
         const failure = new EngineError('commit_failed', messageOf(cause), { cause });
         for (const { pending, outcome } of answers) {
           // A refusal changed nothing, so it stands either way.
@@ -349,9 +374,9 @@ export class Engine implements Core {
     for (const { pending } of answers) if (this.#stopped !== null) pending.reject(this.#stopped);
   }
 
-  #adoptLoaded(loaded: LoadedState): void {
-    this.#working = new World(loaded.snapshot, this.#settings);
-    this.#committed = new World(loaded.snapshot, this.#settings);
+  #adoptLoaded(loaded: LoadedState, earlier: readonly EarlierUse[]): void {
+    this.#working = new World(loaded.snapshot, this.#settings, earlier);
+    this.#committed = new World(loaded.snapshot, this.#settings, earlier);
     this.#revision = loaded.revision;
     this.#eventSeq = loaded.eventSeq;
     this.#epoch = loaded.epoch;

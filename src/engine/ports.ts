@@ -2,12 +2,15 @@
  * What the engine and the controllers need of the outside, as types. Adapters (`store`, `openstack`,
  * `declared`) implement these; nothing here does I/O.
  */
-import type { LeaseId, ProjectId, ProviderId } from '../base/ids.ts';
+import type { FlavorId, LeaseId, ProjectId, ProviderId } from '../base/ids.ts';
 import type { Json } from '../base/json.ts';
 import type { Flavor } from '../domain/model/flavor.ts';
+import type { DeviceClass } from '../domain/model/host.ts';
 import type { FloatingIpSeen, PortSeen, ServerSeen, Sighting, Step } from '../domain/provision/sighting.ts';
+import type { EventFloor } from '../domain/model/control.ts';
 import type { Change, EntityKind, Snapshot } from '../domain/model/entities.ts';
-import type { Connection, Lease, ProviderRefs } from '../domain/model/lease.ts';
+import type { Connection, Lease, ProviderRefs, Purpose } from '../domain/model/lease.ts';
+import type { Setup } from '../domain/model/setup.ts';
 import type { ObservedHost } from '../domain/command.ts';
 import type { CloudAccount } from './cloud-account.ts';
 
@@ -64,6 +67,20 @@ export interface LoadedState {
   readonly created: boolean;
 }
 
+/** Times in ms since the Unix epoch; null: kept for ever. */
+export interface ExpiredQuery {
+  readonly endedBeforeMs: number | null;
+  readonly eventsBeforeMs: number | null;
+  readonly limit: number;
+}
+
+export interface Expired {
+  /** Leases that ended before. */
+  readonly leaseIds: readonly LeaseId[];
+  /** The last event that may go; null: none. */
+  readonly eventFloor: EventFloor | null;
+}
+
 export interface EventQuery {
   readonly afterSeq: number;
   readonly limit: number;
@@ -71,6 +88,37 @@ export interface EventQuery {
   readonly leaseId: LeaseId | null;
   readonly type: string | null;
   readonly newestFirst: boolean;
+}
+
+/** What used time can be told apart by. */
+export const USAGE_KEYS = ['project', 'user', 'class', 'flavor', 'purpose'] as const;
+export type UsageKey = (typeof USAGE_KEYS)[number];
+
+export interface UsageQuery {
+  /** What was held in [fromMs, untilMs), and of longer times the part within. */
+  readonly fromMs: number;
+  readonly untilMs: number;
+  /** null: of all. */
+  readonly projectId: ProjectId | null;
+  readonly ownerId: string | null;
+  readonly by: readonly UsageKey[];
+  /** Also what is held still, as if it was given back at `untilMs`. */
+  readonly withRunning: boolean;
+  readonly limit: number;
+}
+
+/** Device time of one group; null where the groups are not told apart by it. */
+export interface UsageSum {
+  readonly projectId: ProjectId | null;
+  /** As it was called last. */
+  readonly projectName: string | null;
+  readonly ownerId: string | null;
+  readonly deviceClass: DeviceClass | null;
+  readonly flavorId: FlavorId | null;
+  readonly flavorName: string | null;
+  readonly purpose: Purpose | null;
+  /** ms × devices. */
+  readonly deviceMs: number;
 }
 
 /**
@@ -103,8 +151,17 @@ export interface Store {
     readonly beforeMs: number | null;
     readonly limit: number;
   }): Promise<readonly Lease[]>;
+  /** Sums over the records of usage, in no order. Costs a look at each that reaches into the time. */
+  sumUsage(query: UsageQuery): Promise<readonly UsageSum[]>;
+  /** ms × devices by the records of each lease; those without any are left out. At most 1000 ids. */
+  readUsed(leaseIds: readonly LeaseId[]): Promise<ReadonlyMap<LeaseId, number>>;
   /** Whether an intent was ever recorded for the lease: the precondition for deleting anything outside. */
   hasIntent(leaseId: LeaseId): Promise<boolean>;
+  /**
+   * What has been kept for long enough, at most `limit` leases and events, the oldest first. The newest event
+   * always stays.
+   */
+  readExpired(query: ExpiredQuery): Promise<Expired>;
   close(): Promise<void>;
 }
 
@@ -155,6 +212,8 @@ export interface Borrower {
   readonly cloud: CloudCaller | null;
   /** The image that the lease names; null: none. */
   readonly image: string | null;
+  /** Left out: nothing. */
+  readonly setup?: Setup;
 }
 
 /** Why the cloud would refuse what is asked; both are sentences. */
@@ -162,11 +221,15 @@ export interface Objection {
   readonly message: string;
   readonly fix: string;
   /** The field of the request that it is about; null: the borrower. */
-  readonly field: 'image' | null;
+  readonly field: 'image' | 'profiles' | 'network' | 'address' | null;
 }
 
 /** Whether a machine is usable by its borrower. */
-export type Readiness = { readonly ready: true } | { readonly ready: false; readonly why: string };
+export type Readiness =
+  /** `notes`: what the borrower should know, a line each. */
+  | { readonly ready: true; readonly notes?: readonly string[] }
+  /** `failed`: it never will be, by its own account, so that waiting on is in vain. */
+  | { readonly ready: false; readonly why: string; readonly failed?: boolean };
 
 /** What a provider needs to know of a lease to do a step. */
 export interface Subject {

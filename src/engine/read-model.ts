@@ -102,7 +102,7 @@ export class ReadModel {
     const waits = lease.state.kind === 'queued';
     return {
       lease,
-      position: queuePosition(world, lease),
+      position: queuePosition(world, lease, this.#source.nowMs()),
       forecastMs: waits ? (this.forecasts().get(lease.id) ?? null) : null,
       waitReasons: waits && detailed ? this.#waitReasons(lease) : {},
       hostName: claim === null ? null : (world.hosts.get(claim.hostId)?.host.name ?? claim.hostId),
@@ -113,7 +113,7 @@ export class ReadModel {
   /** Why it waits, counted. Leases that ask alike share one look at all hosts for a moment. */
   #waitReasons(lease: Lease): Readonly<Partial<Record<WaitReason, number>>> {
     const nowMs = this.#source.nowMs();
-    const key = `${lease.projectId} ${lease.request.durationMs} ${lease.request.demand.key}`;
+    const key = `${lease.projectId} ${lease.ownerId} ${lease.request.durationMs} ${lease.request.demand.key}`;
     const known = this.#reasons.get(key);
     if (known !== undefined && lease.setbacks.length === 0 && nowMs - known.atMs < FORECAST_AGE_MS_MAX) {
       return known.counts;
@@ -153,7 +153,8 @@ export class ReadModel {
   /** Why a waiting lease waits. */
   verdict(lease: Lease): Verdict {
     const { demand, durationMs } = lease.request;
-    const question = { demand, projectId: lease.projectId, durationMs, fromMs: null, lease };
+    const { projectId, ownerId } = lease;
+    const question = { demand, projectId, ownerId, durationMs, fromMs: null, lease };
     return explain(this.#source.world, question, this.#source.nowMs());
   }
 }

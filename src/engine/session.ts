@@ -2,18 +2,21 @@
  * A `Session`: the engine seen with somebody's eyes. Everything that is read or given passes the door here.
  */
 import type { ProjectId, ProviderId } from '../base/ids.ts';
-import { authorize, hasRole, maySee, notFound } from '../domain/authorize.ts';
+import { authorize, hasRole, isAdminOf, maySee, maySeeLease, notFound } from '../domain/authorize.ts';
 import { ambiguousFlavor, demandOf, resolveWanted, type CreateCommand } from '../domain/commands/request.ts';
 import type { Actor } from '../domain/actor.ts';
 import type { Command } from '../domain/command.ts';
 import { refuse, type Refusal } from '../domain/decision.ts';
 import { flavorsMeant } from '../domain/model/flavor.ts';
+import type { EventFloor } from '../domain/model/control.ts';
 import type { Role } from '../domain/model/token.ts';
 import type { Lease } from '../domain/model/lease.ts';
+import { NO_SETUP } from '../domain/model/setup.ts';
 import { explain, type Verdict } from '../domain/scheduler/explain.ts';
 import type { HostRow } from '../domain/scheduler/host-row.ts';
 import { queueOrder } from '../domain/scheduler/order.ts';
 import type { Engine } from './engine.ts';
+import { isOfAdministered, maySeeEvent, providerOf } from './sight.ts';
 import { recall } from './idempotency.ts';
 import {
   ProviderError,
@@ -24,6 +27,7 @@ import {
   type StoredEvent,
 } from './ports.ts';
 import type { ReadModel } from './read-model.ts';
+import { reportUsage, type UsageQuestion, type UsageReport } from './usage.ts';
 import type {
   AdoptableView,
   EventNotice,
@@ -99,7 +103,8 @@ export class EngineSession implements Session {
     const { ownerId: userId, projectId, image } = command;
     const isTheirs = cloud?.providerId === providerId && cloud.projectId === projectId;
     try {
-      const borrower = { userId, projectId, image, cloud: isTheirs ? cloud : null };
+      const { setup = NO_SETUP } = command;
+      const borrower = { userId, projectId, image, setup, cloud: isTheirs ? cloud : null };
       const objection = await this.#outside.admit(providerId, borrower);
       if (objection === null) return null;
       return refuse('cloud_refused', objection.message, objection.fix, objection.field).refusal;
@@ -191,7 +196,7 @@ export class EngineSession implements Session {
   queue(): readonly QueueEntryView[] {
     const { world } = this.#engine;
     const forecasts = this.#read.forecasts();
-    return queueOrder(world, QUEUE_SHOWN_MAX).map((waiting, index) => {
+    return queueOrder(world, this.#engine.nowMs(), QUEUE_SHOWN_MAX).map((waiting, index) => {
       const lease = world.leases.get(waiting.leaseId);
       const seen = lease !== undefined && this.#sees(lease);
       return {
@@ -223,7 +228,11 @@ export class EngineSession implements Session {
       };
     }
     const demand = demandOf(wanted.flavor, query.hostId);
-    const verdict = explain(world, { ...query, demand, lease: null }, this.#engine.nowMs());
+    const verdict = explain(
+      world,
+      { ...query, ownerId: ownerOf(this.actor), demand, lease: null },
+      this.#engine.nowMs(),
+    );
     return { ok: true, value: explanation(verdict, wanted.flavor.name) };
   }
 
@@ -238,15 +247,30 @@ export class EngineSession implements Session {
     return { ok: true, value: explanation({ ...verdict, earliestMs }, found.request.flavorName) };
   }
 
+  eventFloor(): EventFloor | null {
+    return this.#engine.world.control.eventFloor;
+  }
+
   async events(query: Omit<EventQuery, 'projectId'>): Promise<readonly StoredEvent[]> {
-    const projectId = this.#scope(null);
+    const projectId = (await this.#administers(query.leaseId)) ? null : this.#scope(null);
     return projectId === undefined ? [] : this.#engine.store.readEvents({ ...query, projectId });
   }
 
   subscribe(onEvent: (notice: EventNotice) => void): () => void {
-    return this.#engine.subscribe((_changes, events, revision) => {
-      for (const event of events) if (maySeeEvent(this.actor, event)) onEvent({ event, revision });
+    return this.#engine.subscribe((changes, events, revision) => {
+      for (const event of events) {
+        if (maySeeEvent(this.actor, event) || isOfAdministered(this.actor, event, changes ?? []))
+          onEvent({ event, revision });
+      }
     });
+  }
+
+  async usage(question: UsageQuestion): Promise<Found<UsageReport>> {
+    const projectId = this.#scope(question.projectId);
+    if (projectId === undefined)
+      return { ok: false, refusal: notFound(`project ${question.projectId ?? ''}`) };
+    const { store, world } = this.#engine;
+    return reportUsage(store, { ...question, projectId }, this.#engine.nowMs(), world.settings.timeZone);
   }
 
   projects(): ReturnType<Session['projects']> {
@@ -255,6 +279,22 @@ export class EngineSession implements Session {
       ok: true,
       value: [...world.projects.values()].filter((project) => maySee(this.actor, project.id)),
     };
+  }
+
+  project(id: ProjectId): ReturnType<Session['project']> {
+    const { world } = this.#engine;
+    const project = maySee(this.actor, id) ? world.projects.get(id) : undefined;
+    if (project === undefined) return { ok: false, refusal: notFound(`project ${id}`) };
+    const { months, accounts } = world;
+    const month = months.at(this.#engine.nowMs());
+    const use = {
+      month,
+      monthFromMs: months.startMs(month),
+      monthUntilMs: months.startMs(month + 1),
+      project: accounts.ofProject(id),
+      user: accounts.ofUser({ projectId: id, ownerId: ownerOf(this.actor) }),
+    };
+    return { ok: true, value: { project, use } };
   }
 
   tokens(): ReturnType<Session['tokens']> {
@@ -267,14 +307,20 @@ export class EngineSession implements Session {
   }
 
   findings(): ReturnType<Session['findings']> {
-    const denied = this.#needs('admin');
+    const denied = this.#needsAnyAdmin();
     if (denied !== null) return denied;
-    return { ok: true, value: [...this.#engine.world.findings.values()] };
+    const { world } = this.#engine;
+    const all = [...world.findings.values()];
+    return {
+      ok: true,
+      value: all.filter(({ subject }) => isAdminOf(this.actor, providerOf(subject, world))),
+    };
   }
 
   adoptable(): ReturnType<Session['adoptable']> {
-    const denied = this.#needs('admin');
-    return denied ?? { ok: true, value: this.#outside.adoptable() };
+    const denied = this.#needsAnyAdmin();
+    const shown = this.#outside.adoptable().filter(({ providerId }) => isAdminOf(this.actor, providerId));
+    return denied ?? { ok: true, value: shown };
   }
 
   /**
@@ -313,13 +359,26 @@ export class EngineSession implements Session {
     };
   }
 
+  /** An admin of one cloud is enough, for what is shown of that cloud. */
+  #needsAnyAdmin(): { readonly ok: false; readonly refusal: Refusal } | null {
+    return this.actor.kind === 'user' && this.actor.role === 'admin' ? null : this.#needs('admin');
+  }
+
+  /** Whether the lease, of any age, is in the one cloud of which the actor is an admin. */
+  async #administers(leaseId: Lease['id'] | null): Promise<boolean> {
+    if (leaseId === null || this.actor.kind !== 'user' || this.actor.adminOf === undefined) return false;
+    const { world, store } = this.#engine;
+    const lease = world.leases.get(leaseId) ?? (await store.readLease(leaseId));
+    return lease !== null && isAdminOf(this.actor, lease.request.demand.providerId);
+  }
+
   #seesId(leaseId: Lease['id']): boolean {
     const lease = this.#engine.world.leases.get(leaseId);
     return lease === undefined ? hasRole(this.actor, 'admin') : this.#sees(lease);
   }
 
   #sees(lease: Lease): boolean {
-    return maySee(this.actor, lease.projectId);
+    return maySeeLease(this.actor, lease);
   }
 
   #hostView(row: HostRow): HostView {
@@ -360,21 +419,15 @@ export class EngineSession implements Session {
   }
 }
 
-/** The one lease that the actor sees among those found; null: none, or several. */
-function onlyOne(found: readonly Lease[], actor: Actor): Lease | null {
-  const seen = found.filter((lease) => maySee(actor, lease.projectId));
-  return seen.length === 1 ? (seen[0] ?? null) : null;
+/** Whose leases the actor would make. */
+function ownerOf(actor: Actor): string {
+  return actor.kind === 'user' ? actor.userId : actor.name;
 }
 
-/** Events of hosts, flavors and the service itself are for everybody; the others for their project. */
-function maySeeEvent(actor: Actor, event: StoredEvent): boolean {
-  if (event.projectId !== null) return maySee(actor, event.projectId);
-  return (
-    hasRole(actor, 'admin') ||
-    event.entity === 'host' ||
-    event.entity === 'flavor' ||
-    event.entity === 'control'
-  );
+/** The one lease that the actor sees among those found; null: none, or several. */
+function onlyOne(found: readonly Lease[], actor: Actor): Lease | null {
+  const seen = found.filter((lease) => maySeeLease(actor, lease));
+  return seen.length === 1 ? (seen[0] ?? null) : null;
 }
 
 function explanation(verdict: Verdict, flavorName: string): Explanation {

@@ -4,10 +4,11 @@
  * did not exist.
  */
 import type { HostId, LeaseId, ProjectId, ProviderId } from '../base/ids.ts';
+import type { Account } from '../domain/accounts.ts';
 import type { Actor } from '../domain/actor.ts';
 import type { Command, Wanted } from '../domain/command.ts';
 import type { Refusal, Reply, WaitReason } from '../domain/decision.ts';
-import type { Control } from '../domain/model/control.ts';
+import type { Control, EventFloor } from '../domain/model/control.ts';
 import type { Finding } from '../domain/model/finding.ts';
 import type { Flavor } from '../domain/model/flavor.ts';
 import type { DeviceCounts, Host } from '../domain/model/host.ts';
@@ -18,6 +19,7 @@ import type { Token } from '../domain/model/token.ts';
 import type { Json } from '../base/json.ts';
 import type { CloudAccount } from './cloud-account.ts';
 import type { CloudCaller, EventQuery, StoredEvent } from './ports.ts';
+import type { UsageQuestion, UsageReport } from './usage.ts';
 
 /** A lease with what only the whole world knows about it. */
 export interface LeaseView {
@@ -131,6 +133,17 @@ export interface AdoptableView {
   readonly address: string | null;
 }
 
+/** What is held and used in a project, at one moment. */
+export interface ProjectUse {
+  /** The present month, as the accounts number it, and as an interval. */
+  readonly month: number;
+  readonly monthFromMs: number;
+  readonly monthUntilMs: number;
+  readonly project: Readonly<Account>;
+  /** Of the actor in it. */
+  readonly user: Readonly<Account>;
+}
+
 export interface Idempotency {
   /** The caller's key, scoped by the session to its project and user. */
   readonly key: string;
@@ -186,10 +199,16 @@ export interface Session {
   explain(query: ExplainQuery): Found<Explanation>;
   /** Why an existing queued lease waits. */
   explainLease(id: string): Found<Explanation>;
+  /** Where the audit log begins; null: at its first event. */
+  eventFloor(): EventFloor | null;
   events(query: Omit<EventQuery, 'projectId'>): Promise<readonly StoredEvent[]>;
   /** Calls back for each committed event that the actor may see; returns the unsubscriber. */
   subscribe(onEvent: (notice: EventNotice) => void): () => void;
+  /** What was used of the actor's project (admins: of all, or of one). */
+  usage(question: UsageQuestion): Promise<Found<UsageReport>>;
   projects(): Found<readonly Project[]>;
+  /** One of them, with what is held and used there. */
+  project(id: ProjectId): Found<{ readonly project: Project; readonly use: ProjectUse }>;
   tokens(): Found<readonly Token[]>;
   findings(): Found<readonly Finding[]>;
   /** As the newest look at each cloud shows them. */

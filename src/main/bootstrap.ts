@@ -3,6 +3,8 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import type { Clock } from '../base/clock.ts';
 import { asId, type Ids } from '../base/ids.ts';
+import { deepEqual } from '../base/json.ts';
+import { NO_LIMITS, type Limits, type ProjectLimits } from '../domain/model/limits.ts';
 import { DAY_MS } from '../base/units.ts';
 import type { ControllerOptions } from '../controllers/controllers.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -59,19 +61,46 @@ export async function bootstrapToken(engine: Engine, demo: boolean): Promise<str
   return outcome.ok ? secret : null;
 }
 
-/** Quotas of the configuration win over what was set by hand: the file is what operators keep. */
+/** Limits of the configuration win over what was set by hand: the file is what operators keep. */
 export async function syncProjects(engine: Engine, projects: Config['projects']): Promise<void> {
-  for (const { id, name = id, gpus = null, leases = null } of projects) {
+  for (const project of projects) {
+    const { id, name = id, per_user: perUser, users, ...limits } = project;
+    const wanted: ProjectLimits = {
+      limits: limitsOfConfig(limits),
+      perUser: limitsOfConfig(perUser),
+      users: Object.fromEntries(Object.entries(users).map(([user, own]) => [user, someLimitsOfConfig(own)])),
+    };
     const known = engine.world.projects.get(asId(id));
-    if (
-      known !== undefined &&
-      known.name === name &&
-      known.quota.gpus === gpus &&
-      known.quota.leases === leases
-    )
-      continue;
-    await engine.command('config', { type: 'project.set', projectId: asId(id), name, gpus, leases });
+    if (known !== undefined && deepEqual(known, { ...known, name, ...wanted })) continue;
+    await engine.command('config', { type: 'project.set', projectId: asId(id), name, ...wanted });
   }
+}
+
+type ConfiguredLimits = Config['projects'][number]['per_user'];
+
+/** What the file does not name is no limit. */
+function limitsOfConfig(configured: ConfiguredLimits): Limits {
+  return { ...NO_LIMITS, ...someLimitsOfConfig(configured) };
+}
+
+/** What the file does not name is left out. */
+function someLimitsOfConfig(configured: ConfiguredLimits): Partial<Limits> {
+  const {
+    gpus,
+    gpus_by_class: gpusByClass,
+    leases,
+    gpu_hours: hours,
+    max_duration: durationMs,
+    queued,
+  } = configured;
+  return {
+    ...(gpus !== undefined && { gpus }),
+    ...(gpusByClass !== undefined && { gpusByClass }),
+    ...(leases !== undefined && { leases }),
+    ...(hours !== undefined && { gpuHoursPerMonth: hours }),
+    ...(durationMs !== undefined && { durationMs }),
+    ...(queued !== undefined && { queued }),
+  };
 }
 
 const CONFIGURED = 'the configuration says so';

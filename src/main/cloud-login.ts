@@ -28,7 +28,7 @@ export function createCloudLogins(options: CloudLoginOptions): CloudLogins {
       const { authUrl, credentials, fetch } = opened.value;
       const callTimeoutMs = opened.value.callTimeoutMs ?? CALL_TIMEOUT_MS;
       const issued = await logIn({ authUrl, credentials, fetch, clock, callTimeoutMs });
-      if (issued.ok) return issued.value;
+      if (issued.ok) return { token: issued.value, cloud: authUrl };
       const name = cloud === null ? 'the cloud of OS_AUTH_URL' : `cloud ${cloud}`;
       throw loginFailure(issued.error, { name, authUrl, credentials });
     },

@@ -8,3 +8,5 @@ export const duration = z.string().transform((text, context) => {
   context.addIssue({ code: 'custom', message: parsed.error });
   return z.NEVER;
 });
+
+export const durationOrZero = z.union([z.literal(['0', '0s']).transform(() => 0), duration]);

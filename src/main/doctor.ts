@@ -17,8 +17,10 @@ import type { CloudProblem } from '../openstack/clouds/problem.ts';
 import { readCloudFiles } from '../openstack/clouds/read-files.ts';
 import { resolveCloud } from '../openstack/clouds/resolve-cloud.ts';
 import { createFetch } from '../openstack/fetch.ts';
+import { readDeploymentId } from '../store/postgres/deployment.ts';
 import { configSchema, loadConfig, type Config } from './config.ts';
 import { CONFIG_PATH_DEFAULT } from './options.ts';
+import { databaseOf } from './store.ts';
 
 interface Place {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -84,7 +86,7 @@ async function examineCloud(
     cloud: settingsOf(cloud, config, options.projects),
     login,
     clock: place.clock,
-    deploymentId: deploymentIn(options.dataDir ?? config.data),
+    deploymentId: await deploymentOf(config, options.dataDir, place.clock),
     say: options.say,
   });
   return [...found, ...remarks];
@@ -140,6 +142,12 @@ function settingsOf(cloud: CloudConfig, config: Config, projects: readonly strin
     declaredHosts: cloud.hosts.length,
     projects: [...new Set([...config.projects.map(({ id }) => id), ...projects])],
   };
+}
+
+/** The server's marks are no findings. `--data` means the SQLite store there. null: there is no store. */
+async function deploymentOf(config: Config, dataDir: string | null, clock: Clock): Promise<string | null> {
+  if (config.store === null || dataDir !== null) return deploymentIn(dataDir ?? config.data);
+  return readDeploymentId(databaseOf(config.store), clock).catch(() => null);
 }
 
 /** The store may be in use by a server: it is opened for reading, and not waited for. null: there is none. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { formatDuration } from '../base/units.ts';
 import { ROLES } from '../domain/model/token.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../domain/settings.ts';
-import { duration } from './config-fields.ts';
+import { duration, durationOrZero } from './config-fields.ts';
 
 const defaults = DEFAULT_SETTINGS;
 
@@ -13,7 +13,7 @@ const atEnd = z.enum(['shelve', 'delete', 'shelve_or_delete']);
 const durationOrOff = z
   .string()
   .transform((text) => (text === 'off' ? '0' : text))
-  .pipe(z.union([z.literal('0').transform(() => 0), duration]));
+  .pipe(durationOrZero);
 
 const ruleSchema = z.strictObject({
   match: z

@@ -17,14 +17,12 @@ const DEMO_END_MS = 5 * SECOND_MS;
 export const CONFIG_PATH_DEFAULT = '/etc/berth/berth.yaml';
 
 export async function resolveOptions(options: ServeOptions): Promise<Config> {
-  if (options.storeUrl !== null) {
-    throw new ServeFailure(`--store ${options.storeUrl}: this version stores in SQLite only; use --data DIR`);
-  }
   const base = await fileConfig(options);
   const config: Config = {
     ...base,
     ...(options.listen !== null && { listen: options.listen }),
     ...(options.dataDir !== null && { data: options.dataDir }),
+    ...(options.storeUrl !== null && { store: namedStore(options.storeUrl, base) }),
     ...(options.mode !== null && { mode: options.mode }),
     ...(options.insecureHttp && { insecure_http: true }),
   };
@@ -37,6 +35,23 @@ export async function resolveOptions(options: ServeOptions): Promise<Config> {
     );
   }
   return { ...config, clouds };
+}
+
+/** The data folder that `serve` would use, and the database beside it. Throws ServeFailure. */
+export async function resolveData(
+  options: Pick<ServeOptions, 'configPath' | 'dataDir' | 'storeUrl'>,
+): Promise<{ readonly dir: string; readonly storeUrl: string | null }> {
+  const { data, store } = await fileConfig({ ...options, demo: false });
+  // Who names a folder means what is in it.
+  const configured = options.dataDir === null ? (store?.url ?? null) : null;
+  return { dir: options.dataDir ?? data, storeUrl: options.storeUrl ?? configured };
+}
+
+/** The URL of the command line, and what the file says of its password. */
+function namedStore(url: string, { store }: Config): Config['store'] {
+  const parsed = configSchema.safeParse({ store: { ...store, url } });
+  if (parsed.success) return parsed.data.store;
+  throw new ServeFailure(`--store ${parsed.error.issues.map((issue) => issue.message).join('; ')}`);
 }
 
 /** As the file describes it; a cloud that it does not describe is taken as clouds.yaml and the cloud itself do. */
@@ -59,7 +74,7 @@ function demoConfig(config: Config, hasFile: boolean): Config {
   return { ...config, simulated, leases };
 }
 
-async function fileConfig(options: ServeOptions): Promise<Config> {
+async function fileConfig(options: Pick<ServeOptions, 'configPath' | 'demo'>): Promise<Config> {
   const path =
     options.configPath ?? (existsSync(CONFIG_PATH_DEFAULT) && !options.demo ? CONFIG_PATH_DEFAULT : null);
   if (path === null) return configSchema.parse({});

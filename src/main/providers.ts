@@ -12,6 +12,7 @@ import { createHomes } from '../openstack/homes.ts';
 import { createOpenStackProvider } from '../openstack/provider.ts';
 import { createReadiness } from '../openstack/readiness/readiness.ts';
 import { createSession, type OpenStackSession, type SessionOptions } from '../openstack/session.ts';
+import type { Catalogue } from '../profiles/catalogue.ts';
 import type { Config } from './config.ts';
 import { DEMO_ACCOUNT, startDemoCloud } from './demo.ts';
 import { ServeFailure } from './options.ts';
@@ -28,8 +29,11 @@ export interface OpenProviders {
 interface Context {
   readonly clock: Clock;
   readonly deploymentId: () => string;
-  /** Where the machine of a lease is to call once it is up. */
-  readonly phoneHomeUrl: (leaseId: string) => string;
+  /** See the configuration's `token_cache`. */
+  readonly tokenCacheMs: number;
+  /** Where the machine of a lease, at this port, is to call once it is up. */
+  readonly phoneHomeUrl: (leaseId: string, portId: string) => string;
+  readonly profiles: Catalogue;
 }
 
 /** Longest single exchange with a cloud: Nova's slowest answers take some seconds. */
@@ -140,6 +144,7 @@ function openStack(
       clock: context.clock,
     }),
     configDrive: cloud.config_drive,
+    profiles: context.profiles,
     aliases: cloud.aliases,
     vcpuRatio: cloud.vcpu_ratio,
     hosts: cloud.hosts.map((host) => ({
@@ -157,6 +162,7 @@ function openStack(
     session,
     fetch: login.fetch,
     clock: context.clock,
+    rememberedMsMax: context.tokenCacheMs,
     isBoundToProject: inScope === null,
     ownership,
     placement,

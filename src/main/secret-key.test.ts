@@ -29,15 +29,17 @@ test('a key that others may read, or that is none, is refused', async () => {
   await expect(secretKey(dir)).rejects.toThrow(/has 5 bytes/);
 });
 
-test('the address of a machine has a secret that is good for its lease alone', () => {
+test('the address of a machine has a secret that is good for its lease and port alone', () => {
   const home = createPhoneHome(Buffer.alloc(32, 1), 'https://berth.example.org/gpu/');
-  const url = home.url('l1');
+  const url = home.url('l1', 'p1');
   const secret = url.split('/').at(-1) ?? '';
   expect(url).toBe(`https://berth.example.org/gpu/v1/phone-home/l1/${secret}`);
   expect(secret).toMatch(/^[\w-]{43}$/);
-  expect(home.isValid('l1', secret)).toBe(true);
-  expect(home.isValid('l2', secret)).toBe(false);
-  expect(home.isValid('l1', `${secret}x`)).toBe(false);
-  expect(home.isValid('l1', '')).toBe(false);
-  expect(createPhoneHome(Buffer.alloc(32, 2), null).isValid('l1', secret)).toBe(false);
+  expect(home.isValid('l1', 'p1', secret)).toBe(true);
+  expect(home.isValid('l2', 'p1', secret)).toBe(false);
+  expect(home.isValid('l1', 'p2', secret)).toBe(false);
+  expect(home.isValid('l1', null, secret)).toBe(false);
+  expect(home.isValid('l1', 'p1', `${secret}x`)).toBe(false);
+  expect(home.isValid('l1', 'p1', '')).toBe(false);
+  expect(createPhoneHome(Buffer.alloc(32, 2), null).isValid('l1', 'p1', secret)).toBe(false);
 });

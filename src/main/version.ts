@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readAsset } from '../base/assets.ts';
 
 /** From package.json, the one place that has it. */
 export const VERSION: string = readVersion();
 
 function readVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const text = readAsset(new URL('../../package.json', import.meta.url));
   const parsed: unknown = JSON.parse(text);
   const version =
     typeof parsed === 'object' && parsed !== null && 'version' in parsed ? parsed.version : null;

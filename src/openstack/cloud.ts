@@ -11,6 +11,8 @@ export interface CloudOptions extends GrantOptions {
   readonly authUrl: string;
   readonly fetch: Fetch;
   readonly clock: Clock;
+  /** See `TokenValidatorOptions`. */
+  readonly rememberedMsMax?: number;
 }
 
 /** An OpenStack cloud as the doors see it: it knows its users, and its projects. */
@@ -21,8 +23,8 @@ export function createCloud(options: CloudOptions): Cloud {
   return {
     id,
     authUrl,
-    remembered: (token) => validator.remembered(token),
-    validate: (token) => validator.validate(token),
+    remembered: (token, ageMsMax) => validator.remembered(token, ageMsMax),
+    validate: (token, ageMsMax) => validator.validate(token, ageMsMax),
     whyNoGrants: grants.whyNone,
     grantedProjects: () => grants.list(),
     findProject: (project, domain) => grants.find(project, domain),

@@ -1,5 +1,6 @@
 import { ProviderError } from '../engine/ports.ts';
 import type { HttpReply, HttpRequest } from './http.ts';
+import { unsaid } from './unsaid.ts';
 
 /** Enough of a service's words for a person; Nova's scheduler can list every host. */
 const MESSAGE_CHARS_MAX = 500;
@@ -21,7 +22,7 @@ interface ErrorBody {
 export function failureOf(request: HttpRequest, reply: HttpReply): ProviderError {
   const body = readError(reply.text);
   const effect = request.safe || (reply.status >= 400 && reply.status < 500) ? 'none' : 'unknown';
-  const said = body.message === '' ? 'no reason given' : body.message;
+  const said = body.message === '' ? 'no reason given' : unsaid(request, body.message);
   const message = `${request.name}: ${reply.status} ${said}`.slice(0, MESSAGE_CHARS_MAX);
   return new ProviderError(codeOf(reply.status, body), effect, message, {
     retryAfterMs: retryAfterMs(reply),

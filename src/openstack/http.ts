@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { correlationId } from '../base/correlation.ts';
 import { ProviderError } from '../engine/ports.ts';
 import { tlsFailureText } from './tls-failure.ts';
 
@@ -69,7 +70,7 @@ export function createHttp(options: {
       try {
         const response = await fetch(request.url, {
           method: request.method,
-          headers: { ...request.headers },
+          headers: { ...request.headers, ...correlationHeaders() },
           body: request.body,
           redirect: 'manual',
           signal: abort.signal,
@@ -83,6 +84,15 @@ export function createHttp(options: {
       }
     },
   };
+}
+
+/**
+ * The service writes this id into its log beside its own, and passes it on to the services that it asks.
+ * Source: oslo.middleware 5.0.0, request_id.py; oslo.log, `logging_context_format_string`.
+ */
+function correlationHeaders(): Readonly<Record<string, string>> {
+  const id = correlationId();
+  return id === null ? {} : { 'x-openstack-request-id': id };
 }
 
 async function readBounded(response: Response): Promise<string> {

@@ -1,6 +1,8 @@
 import { assert } from '../base/assert.ts';
 import { asId, type LeaseId } from '../base/ids.ts';
-import type { BerthMark } from '../domain/provision/sighting.ts';
+import { SECOND_MS } from '../base/units.ts';
+import type { AtEnd } from '../domain/model/lease.ts';
+import type { BerthMark, Terms } from '../domain/provision/sighting.ts';
 
 /** Nova's limits on a tag: 60 characters, no `/` and no `,` (nova/objects/tag.py, 26.2.2). */
 const TAG_CHARS_MAX = 60;
@@ -10,7 +12,10 @@ const METADATA = {
   lease: 'berth_lease',
   project: 'berth_project',
   owner: 'berth_owner',
+  duration: 'berth_duration_s',
+  atEnd: 'berth_at_end',
 } as const;
+const AT_ENDS = ['shelve', 'delete', 'shelve_or_delete'] as const satisfies readonly AtEnd[];
 
 /**
  * The text that everything made for a lease carries: as tag of a server, as description of ports and floating
@@ -44,6 +49,30 @@ export function borrowerOf({ metadata }: { readonly metadata: Readonly<Record<st
   readonly userId: string | null;
 } {
   return { projectId: metadata[METADATA.project] ?? null, userId: metadata[METADATA.owner] ?? null };
+}
+
+/**
+ * For how long it was lent, and what comes then, for whoever has lost the records. It costs no call, and an
+ * extension, which would cost one, does not change it.
+ */
+export function termsMetadata({
+  durationMs,
+  atEnd,
+}: {
+  readonly durationMs: number;
+  readonly atEnd: AtEnd;
+}): Readonly<Record<string, string>> {
+  return { [METADATA.duration]: String(Math.round(durationMs / SECOND_MS)), [METADATA.atEnd]: atEnd };
+}
+
+/** null: the server does not tell. Who owns the server can change both. */
+export function termsOf({ metadata }: { readonly metadata: Readonly<Record<string, string>> }): Terms {
+  const seconds = metadata[METADATA.duration] ?? '';
+  const atEnd = metadata[METADATA.atEnd];
+  return {
+    durationMs: /^[1-9]\d{0,8}$/.test(seconds) ? Number(seconds) * SECOND_MS : null,
+    atEnd: AT_ENDS.find((known) => known === atEnd) ?? null,
+  };
 }
 
 /** Reads a description; null: not a mark of ours. */

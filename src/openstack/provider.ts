@@ -4,8 +4,10 @@
  */
 import { assertDefined, unreachable } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
+import { correlated, leaseRequestId } from '../base/correlation.ts';
 import type { ProviderId } from '../base/ids.ts';
 import type { Connection, Lease, ProviderRefs } from '../domain/model/lease.ts';
+import { NO_SETUP } from '../domain/model/setup.ts';
 import type { FloatingIpSeen, PortSeen, ServerSeen, Sighting, Step } from '../domain/provision/sighting.ts';
 import { claimOf } from '../domain/world.ts';
 import type { CloudPlacement, Rights } from '../engine/cloud-account.ts';
@@ -18,7 +20,7 @@ import {
 } from '../engine/ports.ts';
 import { novaFlavorId, type Aliases } from './gpu-flavor.ts';
 import type { Homes } from './homes.ts';
-import { borrowerMetadata, markMetadata, markOf, markText } from './marks.ts';
+import { borrowerMetadata, markMetadata, markOf, markText, termsMetadata } from './marks.ts';
 import * as servers from './nova/servers.ts';
 import * as floatingIps from './neutron/floatingips.ts';
 import * as ports from './neutron/ports.ts';
@@ -28,7 +30,9 @@ import { ServerWatch } from './server-watch.ts';
 import type { OpenStackSession } from './session.ts';
 import { createSnapshots, type SnapshotOptions } from './snapshot.ts';
 import { Surroundings, type SurroundingsOptions } from './surroundings.ts';
-import { userData } from './user-data.ts';
+import { addressIsFloating, securityGroupIdsOf } from './machine.ts';
+import { userDataOf } from './user-data.ts';
+import type { Catalogue } from '../profiles/catalogue.ts';
 
 export interface OpenStackProviderOptions extends SurroundingsOptions {
   readonly id: ProviderId;
@@ -50,6 +54,8 @@ export interface OpenStackProviderOptions extends SurroundingsOptions {
   readonly readiness: CloudReadiness;
   /** User data from a config drive: for networks without metadata service. */
   readonly configDrive: boolean;
+  /** What machines can be set up with. */
+  readonly profiles: Catalogue;
   readonly aliases: Aliases;
   readonly vcpuRatio: number;
   readonly hosts: SnapshotOptions['hosts'];
@@ -85,13 +91,19 @@ export function createOpenStackProvider(options: OpenStackProviderOptions): Prov
       await surroundings.settle(session);
       return takeSnapshot(isCounted);
     },
-    inspect: (subject) => inspect(cloud, subject),
+    inspect: (subject) => forLease(subject, () => inspect(cloud, subject)),
     watch: (_subject, sighting) => watch(cloud, sighting),
-    perform: (step, subject) => perform(cloud, step, subject),
-    connection: (_subject, sighting) => connectionOf(cloud, sighting),
-    probe: (subject, connection, sighting) => readiness.probe(subject, connection, sighting, session),
+    perform: (step, subject) => forLease(subject, () => perform(cloud, step, subject)),
+    connection: ({ lease }, sighting) => connectionOf(cloud, lease, sighting),
+    probe: (subject, connection, sighting) =>
+      forLease(subject, () => readiness.probe(subject, connection, sighting, session)),
     admit: (borrower) => admit(cloud, borrower),
   };
+}
+
+/** What is done for a lease can be found in the logs of the cloud by its id. */
+function forLease<T>({ lease }: Subject, work: () => T): T {
+  return correlated(leaseRequestId(lease.id), work);
 }
 
 async function admit(cloud: Cloud, borrower: Borrower): Promise<Objection | null> {
@@ -106,12 +118,19 @@ async function admit(cloud: Cloud, borrower: Borrower): Promise<Objection | null
   try {
     home = await homes.admit(borrower);
     await requireSight(cloud, { ...borrower, ownerId: borrower.userId });
-    await surroundings.networkId(home);
+    await surroundings.networkId(home, borrower.setup ?? NO_SETUP);
   } catch (error) {
     return toBorrower(error);
   }
+  if (borrower.setup?.address === 'floating' && !surroundings.wantsFloatingIp) return NO_FLOATING_IPS;
   return surroundings.imageId(home, borrower.image).then(() => null, toImage);
 }
+
+const NO_FLOATING_IPS: Objection = {
+  message: 'This cloud gives no floating IPs to borrowed machines.',
+  fix: 'Leave the address out, or ask for the fixed one.',
+  field: 'address',
+};
 
 const OBJECTIONS: ReadonlySet<ProviderError['code']> = new Set(['forbidden', 'not_found', 'bad_request']);
 
@@ -279,25 +298,37 @@ async function createPort(
   home: OpenStackSession,
   lease: Lease,
 ): Promise<Partial<ProviderRefs>> {
-  const networkId = await cloud.surroundings.networkId(home);
+  const setup = lease.request.setup ?? NO_SETUP;
+  const networkId = await cloud.surroundings.networkId(home, setup);
   const description = markText(cloud.deploymentId(), lease.id);
-  const port = await ports.createPort(home, { networkId, name: portName(lease), description });
+  const securityGroupIds = await securityGroupIdsOf(cloud, home, setup);
+  const port = await ports.createPort(home, {
+    networkId,
+    name: portName(lease),
+    description,
+    securityGroupIds,
+  });
   return { portId: port.id, address: port.address };
 }
 
 async function createServer(cloud: Cloud, home: OpenStackSession, lease: Lease): Promise<string> {
   const deploymentId = cloud.deploymentId();
+  const portId = assertDefined(lease.refs.portId, 'the port is recorded before its server is created');
   return servers.createServer(home, {
     name: lease.name === '' ? portName(lease) : lease.name,
     flavorId: novaFlavorId(cloud.id, lease.request.flavorId),
     imageId: await cloud.surroundings.imageId(home, lease.request.image),
-    portId: assertDefined(lease.refs.portId, 'the port is recorded before its server is created'),
+    portId,
     tags: [markText(deploymentId, lease.id)],
-    metadata: { ...markMetadata(deploymentId, lease.id), ...borrowerMetadata(lease) },
-    userData: userData({
-      sshPublicKey: lease.request.sshPublicKey,
+    metadata: {
+      ...markMetadata(deploymentId, lease.id),
+      ...borrowerMetadata(lease),
+      ...termsMetadata(lease.request),
+    },
+    userData: userDataOf(lease, {
+      catalogue: cloud.profiles,
       user: cloud.user,
-      phoneHomeUrl: cloud.readiness.phoneHomeUrl(lease.id),
+      phoneHomeUrl: cloud.readiness.phoneHomeUrl(lease.id, portId),
     }),
     configDrive: cloud.configDrive,
     host: pinnedHost(cloud, lease),
@@ -343,8 +374,9 @@ function pinnedHost({ placement, id }: Cloud, lease: Lease): string | null {
   return claim === null ? null : serviceHostOf(id, claim.hostId);
 }
 
-function connectionOf(cloud: Cloud, { port, floatingIp }: Sighting): Connection | null {
-  const host = cloud.surroundings.wantsFloatingIp ? floatingIp?.address : port?.address;
+function connectionOf(cloud: Cloud, lease: Lease, { port, floatingIp }: Sighting): Connection | null {
+  const isFloating = addressIsFloating(cloud.surroundings.wantsFloatingIp, lease);
+  const host = isFloating ? floatingIp?.address : port?.address;
   return host === undefined || host === null ? null : { host, port: cloud.sshPort, user: cloud.user };
 }
 

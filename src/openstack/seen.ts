@@ -2,7 +2,7 @@ import { assert } from '../base/assert.ts';
 import type { HostId, ProviderId } from '../base/ids.ts';
 import type { FloatingIpSeen, PortSeen, ServerSeen, ServerStatus } from '../domain/provision/sighting.ts';
 import { hostIdOf } from './inventory.ts';
-import { borrowerOf, markOf, parseMark } from './marks.ts';
+import { borrowerOf, markOf, parseMark, termsOf } from './marks.ts';
 import type { FloatingIp } from './neutron/floatingips.ts';
 import type { Port } from './neutron/ports.ts';
 import type { Server } from './nova/servers.ts';
@@ -32,6 +32,7 @@ export function serverSeen(server: Server, providerId: ProviderId, isInOurs = fa
     hostId: server.host === null ? null : hostIdOf(providerId, server.host),
     fault: server.fault,
     berth,
+    terms: termsOf(server),
     flavorName: server.flavor?.name ?? null,
     launchedAtMs: server.launchedAtMs,
     locked: server.locked,

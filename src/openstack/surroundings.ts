@@ -8,9 +8,15 @@ import { MINUTE_MS } from '../base/units.ts';
 import { resolveImage } from './glance/images.ts';
 import { externalNetwork, tenantNetwork } from './neutron/networks.ts';
 import type { OpenStackSession } from './session.ts';
+import type { Setup } from '../domain/model/setup.ts';
+import { ProviderError } from '../engine/ports.ts';
 
 export interface SurroundingsOptions {
-  /** Tenant network by id or name; null: the only one of the project. */
+  /**
+   * Tenant network by id or name, in which `{user}` and `{project}` stand for names of the borrower; null:
+   * the
+   * only one of the project.
+   */
   readonly network: string | null;
   /** External network by id or name; `auto`: the only one, if there is one; `none`: no floating IPs. */
   readonly externalNetwork: string;
@@ -25,6 +31,7 @@ export class Surroundings {
   readonly #options: SurroundingsOptions;
   readonly #clock: Clock;
   readonly #remembered = new Map<string, { readonly value: Promise<unknown>; readonly untilMs: number }>();
+  readonly #turns = new Map<string, Promise<unknown>>();
   #external: string | null | undefined;
 
   constructor(options: SurroundingsOptions, clock: Clock) {
@@ -48,10 +55,29 @@ export class Surroundings {
     return this.#external;
   }
 
-  /** Rejects with ProviderError. */
-  async networkId(home: OpenStackSession): Promise<string> {
+  /** Rejects with ProviderError, `bad_request` where a pattern cannot be filled. */
+  async networkId(home: OpenStackSession, setup: Setup): Promise<string> {
     const projectId = (await home.projectId()) ?? '';
-    return this.#remember(['network', projectId], () => tenantNetwork(home, this.#options.network));
+    const wanted = setup.network ?? filledPattern(this.#options.network, setup);
+    return this.#remember(['network', projectId, wanted ?? ''], () => tenantNetwork(home, wanted));
+  }
+
+  /**
+   * What a project needs once for many leases, remembered as everything else. One at a time for each project:
+   * each sees what the one before has made. Rejects with ProviderError.
+   */
+  async ofProject<T>(home: OpenStackSession, key: readonly string[], load: () => Promise<T>): Promise<T> {
+    const projectId = (await home.projectId()) ?? '';
+    return this.#remember([...key, projectId], () => {
+      const before = this.#turns.get(projectId) ?? Promise.resolve();
+      const turn = before.then(load, load);
+      this.#turns.set(projectId, turn);
+      const leave = (): void => {
+        if (this.#turns.get(projectId) === turn) this.#turns.delete(projectId);
+      };
+      turn.then(leave, leave);
+      return turn;
+    });
   }
 
   /** Rejects with ProviderError. */
@@ -81,4 +107,20 @@ export class Surroundings {
     if (this.#remembered.size > REMEMBERED_MAX && oldest !== undefined) this.#remembered.delete(oldest);
     return value;
   }
+}
+
+/** `{user}-net` → `ada-net`. null: there is no pattern. Throws ProviderError `bad_request`. */
+export function filledPattern(
+  pattern: string | null,
+  { userName, projectName }: Pick<Setup, 'userName' | 'projectName'>,
+): string | null {
+  const known: Readonly<Record<string, string | null>> = { user: userName, project: projectName };
+  return (
+    pattern?.replaceAll(/\{(user|project)\}/g, (_whole, key: string) => {
+      const name = known[key] ?? null;
+      if (name !== null) return name;
+      const text = `the network of this cloud is called '${pattern}', and the name of the ${key} is not known: name the network, or borrow with OpenStack credentials`;
+      throw new ProviderError('bad_request', 'none', text);
+    }) ?? null
+  );
 }

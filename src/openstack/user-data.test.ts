@@ -1,26 +1,46 @@
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { userData } from './user-data.ts';
+import { leaseIn } from '../domain/lease/lease.fixtures.ts';
+import type { LeaseRequest } from '../domain/model/lease.ts';
+import { NO_SETUP, type Setup } from '../domain/model/setup.ts';
+import { ProviderError } from '../engine/ports.ts';
+import { createCatalogue } from '../profiles/catalogue.ts';
+import { userDataOf } from './user-data.ts';
 
-const NEITHER = { sshPublicKey: null, user: 'ubuntu', phoneHomeUrl: null };
-const KEY = 'ssh-ed25519 AAAA ada@host';
-const URL = 'https://berth.example.org/v1/phone-home/l1/s3cr3t';
+const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBq6Qe7XrUg8a2wGnUwYjR0o2Jr3jJ2mKq3kq1Y9vF1b ada@home';
 
-test('without a key and a call there is nothing to say', () => {
-  expect(userData(NEITHER)).toBeNull();
-});
+function rendered(
+  setup: Partial<Setup> | null,
+  more: Partial<LeaseRequest> = {},
+  phoneHomeUrl: string | null = null,
+) {
+  const { request } = leaseIn('starting');
+  const full = setup === null ? {} : { setup: { ...NO_SETUP, ...setup } };
+  const lease = { request: { ...request, sshPublicKey: KEY, ...full, ...more } };
+  return userDataOf(lease, { catalogue: createCatalogue([]), user: 'debian', phoneHomeUrl });
+}
 
-test('a key lets the login user in', () => {
-  const text = userData({ ...NEITHER, sshPublicKey: `${KEY}\n` }) ?? '';
-  expect(text.startsWith('#cloud-config\n')).toBe(true);
-  expect(parse(text)).toEqual({
+test('a lease that asks for nothing gets its key, one without a key nothing', () => {
+  expect(parse(rendered(null)?.toString() ?? '')).toEqual({
     ssh_authorized_keys: [KEY],
-    system_info: { default_user: { name: 'ubuntu' } },
+    system_info: { default_user: { name: 'debian' } },
   });
+  expect(rendered(null, { sshPublicKey: null })).toBeNull();
 });
 
-test('the machine is told where to call, key or not', () => {
-  const call = { phone_home: { url: URL, post: ['instance_id'], tries: 10 } };
-  expect(parse(userData({ ...NEITHER, phoneHomeUrl: URL }) ?? '')).toEqual(call);
-  expect(parse(userData({ ...NEITHER, sshPublicKey: KEY, phoneHomeUrl: URL }) ?? '')).toMatchObject(call);
+test('the cards of the flavor decide what its profiles become', () => {
+  const { demand } = leaseIn('starting').request;
+  const on = (gpu: string): string =>
+    rendered(
+      { profiles: [{ name: 'nvidia-driver', params: { version: '570' } }] },
+      { demand: { ...demand, devices: { [gpu]: 1 } } },
+    )?.toString() ?? '';
+  expect(on('V100')).toContain("P_KERNEL='closed'");
+  expect(on('A100')).toContain("P_KERNEL='open'");
+});
+
+test('a profile that the service has lost meanwhile fails the start with its name', () => {
+  const render = () => rendered({ profiles: [{ name: 'site-tools', params: {} }] });
+  expect(render).toThrow(ProviderError);
+  expect(render).toThrow("There is no profile 'site-tools'");
 });

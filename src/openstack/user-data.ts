@@ -1,37 +1,44 @@
-import { assert } from '../base/assert.ts';
-
-/** Nova's limit, on the encoded text (nova/api/openstack/compute/schemas/user_data.py, 26.2.2). */
-const ENCODED_CHARS_MAX = 65_535;
-
-/** Tries of the machine to reach us, with growing pauses: about as long as a start may take. */
-const CALL_TRIES = 10;
+import type { Lease } from '../domain/model/lease.ts';
+import { NO_SETUP } from '../domain/model/setup.ts';
+import { ProviderError } from '../engine/ports.ts';
+import type { Catalogue } from '../profiles/catalogue.ts';
+import { compose, type Composition } from '../profiles/compose.ts';
+import type { ProfileFault } from '../profiles/profile.ts';
+import { renderUserData } from '../profiles/render.ts';
 
 /**
- * cloud-init user data: lets the borrower in with a public key, as the login user of the image, and has the
- * machine call `phoneHomeUrl` once it is up. null: neither, so nothing to say. JSON is YAML, and needs no
- * quoting rules of its own. Source: cloud-init 22.4, doc/examples/cloud-config-ssh-keys.txt,
- * cloud-config-user-groups.txt (`system_info`), cloudinit/config/cc_phone_home.py.
+ * cloud-init user data of a lease's machine: lets the borrower in with a public key, as the login user of the
+ * image, has the machine call `phoneHomeUrl`, and runs its profiles. null: nothing to say. Throws
+ * ProviderError `bad_request` where the profiles have come to exclude each other since they were asked for.
  */
-export function userData(options: {
-  readonly sshPublicKey: string | null;
-  readonly user: string;
-  readonly phoneHomeUrl: string | null;
-}): string | null {
-  const { sshPublicKey, user, phoneHomeUrl } = options;
-  if (sshPublicKey === null && phoneHomeUrl === null) return null;
-  const config = {
-    ...(sshPublicKey !== null && {
-      ssh_authorized_keys: [sshPublicKey.trim()],
-      system_info: { default_user: { name: user } },
-    }),
-    ...(phoneHomeUrl !== null && {
-      phone_home: { url: phoneHomeUrl, post: ['instance_id'], tries: CALL_TRIES },
-    }),
-  };
-  const text = `#cloud-config\n${JSON.stringify(config, null, 2)}\n`;
-  assert(
-    Buffer.from(text).toString('base64').length <= ENCODED_CHARS_MAX,
-    'a public key and a URL fit into the user data',
-  );
-  return text;
+export function userDataOf(
+  lease: Pick<Lease, 'request'>,
+  options: {
+    readonly catalogue: Catalogue;
+    readonly user: string;
+    readonly phoneHomeUrl: string | null;
+  },
+): Buffer | null {
+  const { request } = lease;
+  const { userData: own } = request.setup ?? NO_SETUP;
+  const rendered = renderUserData({
+    sshPublicKey: request.sshPublicKey,
+    user: options.user,
+    phoneHomeUrl: options.phoneHomeUrl,
+    composition: compositionOf(lease, options.catalogue),
+    own,
+  });
+  return rendered.ok ? rendered.value : refuse(rendered.error);
+}
+
+/** null: it asks for no profiles. Throws as `userDataOf`. */
+function compositionOf({ request }: Pick<Lease, 'request'>, catalogue: Catalogue): Composition | null {
+  const { profiles } = request.setup ?? NO_SETUP;
+  if (profiles.length === 0) return null;
+  const composed = compose(catalogue, profiles, Object.keys(request.demand.devices));
+  return composed.ok ? composed.value : refuse(composed.error);
+}
+
+function refuse({ message, fix }: ProfileFault): never {
+  throw new ProviderError('bad_request', 'none', `${message} ${fix}`);
 }

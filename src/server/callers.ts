@@ -1,10 +1,11 @@
 /** Callers with a token of a cloud: which cloud knows it, and who they are to Berth. */
-import type { ProjectId } from '../base/ids.ts';
+import type { ProjectId, ProviderId } from '../base/ids.ts';
 import type { Cloud, TokenVerdict } from '../engine/clouds.ts';
 import { ProviderError, type CloudCaller } from '../engine/ports.ts';
 import type { EnginePort } from '../engine/views.ts';
 import { ROLES, type Role } from '../domain/model/token.ts';
-import type { ServerLogger, UserActor } from './options.ts';
+import type { Logger } from './log/catalogue.ts';
+import type { UserActor } from './options.ts';
 import { Problem } from './problem.ts';
 
 /** Who asks, and how long that may be believed. */
@@ -18,57 +19,97 @@ export interface Admission {
 
 type CloudAdmission = Admission & { readonly cloud: CloudCaller };
 
+/** Whom to ask about a token. */
+export interface Question {
+  readonly token: string;
+  /** To no others may it be shown. */
+  readonly clouds: readonly Cloud[];
+  /** How long ago a cloud may have said what counts now, ms; left out: as long as it is remembered at all. */
+  readonly ageMsMax?: number;
+}
+
 export interface CloudCallers {
   /** What is known without asking any cloud; null: nothing. Throws a Problem about an unusable token. */
-  remembered(token: string): CloudAdmission | null;
-  /** Asks the clouds in turn; null: none knows the token. Rejects with a Problem. */
-  ask(token: string): Promise<CloudAdmission | null>;
+  remembered(question: Question): CloudAdmission | null;
+  /** Asks the clouds, all at once; null: none knows the token. Rejects with a Problem. */
+  ask(question: Question): Promise<CloudAdmission | null>;
 }
 
 /** How long callers wait before they have a token checked again, seconds. */
 const RETRY_AFTER_SECONDS = 5;
 
 export function createCloudCallers(options: {
-  readonly clouds: readonly Cloud[];
   readonly engine: EnginePort;
-  readonly logger: ServerLogger;
+  readonly logger: Logger;
+  /** Of which clouds an admin is an admin of the whole service. */
+  readonly adminClouds: ReadonlySet<ProviderId>;
 }): CloudCallers {
-  const { clouds, engine, logger } = options;
+  const { engine, logger, adminClouds } = options;
+  const admissionOf = (verdict: KnownVerdict): CloudAdmission => admit(verdict, adminClouds);
   return {
-    remembered(token) {
+    remembered({ token, clouds, ageMsMax }) {
       for (const cloud of clouds) {
-        const verdict = cloud.remembered(token);
+        const verdict = cloud.remembered(token, ageMsMax);
         if (verdict !== null && verdict.kind !== 'unknown') return admissionOf(verdict);
       }
       return null;
     },
-    async ask(token) {
-      let failure: { readonly cloud: Cloud; readonly error: ProviderError } | null = null;
-      for (const cloud of clouds) {
-        try {
-          const verdict = await cloud.validate(token);
-          if (verdict.kind === 'unknown') continue;
-          const admission = admissionOf(verdict);
-          const { projectId, projectName } = admission.cloud;
-          // Who only reads must not fail because nothing can be written.
-          await noteProject(engine, projectId, projectName).catch((error: unknown) => {
-            logger.warn({ err: error }, 'the name of a project was not recorded');
-          });
-          return admission;
-        } catch (error) {
-          if (!(error instanceof ProviderError)) throw error;
-          logger.warn(
-            { provider: cloud.id, code: error.code, reason: error.message },
-            'a token was not checked',
-          );
-          failure ??= { cloud, error };
-        }
-      }
-      // Another cloud may be the one that knows it: as long as one is silent, nobody can say that it is bad.
-      if (failure !== null) throw unavailable(failure.cloud, failure.error);
-      return null;
+    async ask({ token, clouds, ageMsMax }) {
+      const verdict = await firstToKnow(clouds, (cloud) => answerOf(cloud, { token, ageMsMax }, logger));
+      if (verdict === null) return null;
+      const admission = admissionOf(verdict);
+      const { projectId, projectName } = admission.cloud;
+      // Who only reads must not fail because nothing can be written.
+      await noteProject(engine, projectId, projectName).catch((error: unknown) => {
+        logger.log('project_name_not_recorded', { err: error });
+      });
+      return admission;
     },
   };
+}
+
+type KnownVerdict = Exclude<TokenVerdict, { readonly kind: 'unknown' }>;
+/** null: the cloud does not know the token. A Problem: it does not answer. */
+type Answer = KnownVerdict | Problem | null;
+
+/** Never rejects with what the cloud does. */
+async function answerOf(
+  cloud: Cloud,
+  { token, ageMsMax }: { readonly token: string; readonly ageMsMax: number | undefined },
+  logger: Logger,
+): Promise<Answer> {
+  try {
+    const verdict = await cloud.validate(token, ageMsMax);
+    return verdict.kind === 'unknown' ? null : verdict;
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    logger.log('token_not_checked', { cloud: cloud.id, code: error.code, reason: error.message });
+    // It may have changed its mind meanwhile, but cannot say so: what it said last goes on for its time.
+    const verdict = cloud.remembered(token);
+    return verdict === null || verdict.kind === 'unknown' ? unavailable(cloud, error) : verdict;
+  }
+}
+
+/**
+ * What the first cloud says that knows the token; nobody waits for a silent one longer than for that. Rejects
+ * where none knows it and one is silent: that may be the one, and nobody can say that the token is bad.
+ */
+function firstToKnow(
+  clouds: readonly Cloud[],
+  ask: (cloud: Cloud) => Promise<Answer>,
+): Promise<KnownVerdict | null> {
+  return new Promise((resolve, reject) => {
+    const answers = clouds.map(async (cloud) => {
+      const answer = await ask(cloud);
+      if (answer !== null && !(answer instanceof Problem)) resolve(answer);
+      return answer;
+    });
+    Promise.all(answers).then((all) => {
+      const silent = all.find((answer) => answer instanceof Problem);
+      if (silent === undefined) resolve(null);
+      else reject(silent);
+    }, reject);
+  });
 }
 
 /** The highest of Berth's roles that the names of Keystone's roles stand for; null: none does. */
@@ -82,7 +123,7 @@ function roleNamed(name: string): string {
   return lower === '_member_' ? 'member' : lower;
 }
 
-function admissionOf(verdict: Exclude<TokenVerdict, { readonly kind: 'unknown' }>): CloudAdmission {
+function admit(verdict: KnownVerdict, adminClouds: ReadonlySet<ProviderId>): CloudAdmission {
   if (verdict.kind === 'unusable')
     throw new Problem('token_unusable', { detail: verdict.why, fix: verdict.fix });
   const { caller, expiresAtMs } = verdict;
@@ -96,8 +137,10 @@ function admissionOf(verdict: Exclude<TokenVerdict, { readonly kind: 'unknown' }
         `openstack role add --project ${caller.projectId} --user ${caller.userId} member`,
     });
   }
-  const { userId, projectId } = caller;
-  return { actor: { kind: 'user', userId, projectId, role }, cloud: caller, expiresAtMs };
+  const { userId, projectId, providerId } = caller;
+  const isOfOne = role === 'admin' && !adminClouds.has(providerId);
+  const actor: UserActor = { kind: 'user', userId, projectId, role, ...(isOfOne && { adminOf: providerId }) };
+  return { actor, cloud: caller, expiresAtMs };
 }
 
 /** People know projects by name: the world learns it, so that lists show it. Rejects as the engine does. */

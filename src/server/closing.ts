@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 
@@ -10,32 +10,35 @@ const SWEEP_MS = 50;
  */
 const SWEEPS_MAX = 100;
 
+export type Closer = () => Promise<void>;
+
 /**
  * Returns the function that closes the server: requests under way are finished, and nobody is waited for who
  * only keeps a connection open. Node closes connections that are idle at that moment, but neither those that
  * get idle later nor those that never carried a request (browsers and undici open them in advance); measured
  * with Node 24.
  */
-export function createCloser(app: FastifyInstance, clock: Clock, secure: boolean): () => Promise<void> {
+export function createCloser(server: Server, clock: Clock, secure: boolean): Closer {
   const unused = new Set<Socket>();
-  app.server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
+  server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
     unused.add(socket);
     socket.once('close', () => unused.delete(socket));
   });
-  app.server.on('request', ({ socket }) => unused.delete(socket));
+  server.on('request', ({ socket }) => unused.delete(socket));
 
   return async () => {
+    if (!server.listening) return;
     let sweeps = 0;
     const sweep = (): (() => void) =>
       clock.setTimer(SWEEP_MS, () => {
         sweeps += 1;
         for (const socket of unused) socket.destroy();
-        if (sweeps > SWEEPS_MAX) app.server.closeAllConnections();
-        else app.server.closeIdleConnections();
+        if (sweeps > SWEEPS_MAX) server.closeAllConnections();
+        else server.closeIdleConnections();
         cancel = sweep();
       });
     let cancel = sweep();
-    await app.close();
+    await new Promise<void>((resolve) => void server.close(() => resolve()));
     cancel();
   };
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Route } from '../api/route.ts';
+import { correlated } from '../base/correlation.ts';
 import type { Command } from '../domain/command.ts';
 import type { Reply } from '../domain/decision.ts';
 import type { Idempotency, Session } from '../engine/views.ts';
@@ -68,12 +69,13 @@ export function createRegister(
     app.route({
       method: route.method,
       url: fastifyPath(route.path),
-      onRequest: (request, _reply, next) => {
+      config: { operationId },
+      onRequest: (request, reply, next) => {
         const admit = (admission: Admission): void => {
           request.admission = admission;
           next();
         };
-        const admission = gate.admit(request);
+        const admission = correlated(request.id, () => gate.admit(request, reply));
         if (admission instanceof Promise) admission.then(admit, next);
         else admit(admission);
       },
@@ -88,20 +90,26 @@ export function createRegister(
         const { actor: caller, cloud } = admission;
         const session = engine.as(caller);
         const idempotency = route.idempotent ? idempotencyOf(request) : undefined;
-        const body = await handler({
-          params: parsePart<(typeof route)['params']>(route.params, request.params),
-          query: parsePart<(typeof route)['query']>(route.query, request.query),
-          // No body is as good as an empty one: what is missing in it is then named.
-          body: parsePart<(typeof route)['body']>(route.body, request.body === undefined ? {} : request.body),
-          caller,
-          cloud,
-          admission,
-          session,
-          nowMs: engine.nowMs(),
-          request,
-          reply,
-          submit: (command) => submit(session, command, { idempotency, cloud }, reply),
-        });
+        // What is asked of a cloud on the way has the id of this request there.
+        const body = await correlated(request.id, () =>
+          handler({
+            params: parsePart<(typeof route)['params']>(route.params, request.params),
+            query: parsePart<(typeof route)['query']>(route.query, request.query),
+            // No body is as good as an empty one: what is missing in it is then named.
+            body: parsePart<(typeof route)['body']>(
+              route.body,
+              request.body === undefined ? {} : request.body,
+            ),
+            caller,
+            cloud,
+            admission,
+            session,
+            nowMs: engine.nowMs(),
+            request,
+            reply,
+            submit: (command) => submit(session, command, { idempotency, cloud }, reply),
+          }),
+        );
         if (body === null) return reply;
         if (!reply.hasHeader('berth-revision')) reply.header('berth-revision', engine.revision);
         return reply.code(route.status).header('content-type', JSON_TYPE).send(JSON.stringify(body));

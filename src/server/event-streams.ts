@@ -1,12 +1,13 @@
 import type { ServerResponse } from 'node:http';
-import { STREAM_END, STREAM_HEARTBEAT_MS, type StreamEndJson } from '../api/events.ts';
+import { STREAM_END, STREAM_HEARTBEAT_MS, STREAM_REMOVED, type StreamEndJson } from '../api/events.ts';
 import type { Clock } from '../base/clock.ts';
 import type { LeaseId } from '../base/ids.ts';
+import type { EventFloor } from '../domain/model/control.ts';
 import type { StoredEvent } from '../engine/ports.ts';
 import type { Session } from '../engine/views.ts';
 import type { Metrics } from './metrics.ts';
-import type { ServerLogger } from './options.ts';
-import { eventToJson } from './present/event.ts';
+import type { Logger } from './log/catalogue.ts';
+import { eventToJson, removedToJson } from './present/event.ts';
 import { Problem } from './problem.ts';
 
 interface StreamFilter {
@@ -61,8 +62,14 @@ const END_DETAIL: Readonly<Record<EndReason, string>> = {
   failed: 'events could not be read; resume after the given event',
 };
 
+/** The floor of the audit log, where it hides something after `afterSeq`; null: all of that is there. */
+export function removedAfter(session: Session, afterSeq: number): EventFloor | null {
+  const floor = session.eventFloor();
+  return floor !== null && floor.seq > afterSeq ? floor : null;
+}
+
 /** Follows the committed events for clients, as server-sent events (WHATWG HTML, section 9.2). */
-export function createEventStreams(clock: Clock, metrics: Metrics, logger: ServerLogger): EventStreams {
+export function createEventStreams(clock: Clock, metrics: Metrics, logger: Logger): EventStreams {
   const open = new Set<Stream>();
   return {
     open(request) {
@@ -75,7 +82,7 @@ export function createEventStreams(clock: Clock, metrics: Metrics, logger: Serve
       const stream = new Stream(request, clock, (why, cause) => {
         open.delete(stream);
         metrics.streamClosed(why);
-        if (cause !== null) logger.error({ err: cause }, 'an event stream failed');
+        if (cause !== null) logger.log('stream_failed', { err: cause });
       });
       open.add(stream);
       metrics.streamOpened();
@@ -147,6 +154,15 @@ class Stream {
     this.#finish(reason, cause);
   }
 
+  /** Nobody is to take what is left for all that happened. */
+  #tellRemoved(): void {
+    const floor = removedAfter(this.#request.session, this.#position);
+    if (floor === null) return;
+    this.#position = floor.seq;
+    const data = JSON.stringify(removedToJson(floor));
+    this.#write(`event: ${STREAM_REMOVED}\nid: ${floor.seq}\ndata: ${data}\n\n`);
+  }
+
   async #newestSeq(): Promise<number> {
     const [newest] = await this.#request.session.events({
       afterSeq: 0,
@@ -161,6 +177,7 @@ class Stream {
   async #readPast(): Promise<void> {
     this.#overflowed = false;
     for (;;) {
+      this.#tellRemoved();
       const page = await this.#request.session.events({
         afterSeq: this.#position,
         limit: PAGE_SIZE,

@@ -2,10 +2,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Socket } from 'node:net';
 import type { ErrorCode } from '../api/errors.ts';
 import { METHODS, type Method } from '../api/route.ts';
+import { scrub } from '../base/scrub.ts';
 import { routes } from '../api/routes.ts';
 import { EngineError } from '../engine/engine-types.ts';
 import { StoreError } from '../engine/ports.ts';
-import type { ServerLogger } from './options.ts';
+import type { Logger } from './log/catalogue.ts';
 import { Problem, PROBLEM_TYPE } from './problem.ts';
 
 /** Errors of fastify 5 (`lib/errors.js`) that a request can cause, and what they are to the caller. */
@@ -24,7 +25,7 @@ const FASTIFY_ERRORS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
  * Every error of a request as an answer; what nobody foresaw is a defect of ours: logged, and told without
  * details.
  */
-export function toProblem(error: unknown, request: FastifyRequest, logger: ServerLogger): Problem {
+export function toProblem(error: unknown, request: FastifyRequest, logger: Logger): Problem {
   if (error instanceof Problem) return error;
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const known = FASTIFY_ERRORS[code];
@@ -33,26 +34,27 @@ export function toProblem(error: unknown, request: FastifyRequest, logger: Serve
     return new Problem('malformed_json', { detail: 'the body is not valid JSON, or has a forbidden key' });
   }
   const fields = {
-    err: error,
-    requestId: request.id,
+    request_id: request.id,
     method: request.method,
-    route: request.routeOptions.url,
+    route: request.routeOptions.url ?? null,
+    err: error,
   };
   if (error instanceof EngineError && error.code === 'busy') {
     return new Problem('overloaded', { detail: error.message, headers: { 'retry-after': '1' } });
   }
   if (error instanceof StoreError || error instanceof EngineError) {
-    logger.error(fields, 'a request could not be completed');
+    logger.log('request_incomplete', fields);
     return new Problem('engine_stopped', {
       detail: 'the service is stopping or recovering; whether the command was done is not known',
       headers: { 'retry-after': '2' },
     });
   }
-  logger.error(fields, 'a request met a defect');
+  logger.log('request_defect', fields);
   return new Problem('internal', { detail: 'the service met an error of its own' });
 }
 
 export function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): void {
+  request.problemCode = problem.code;
   reply
     .code(problem.status)
     .headers(problem.headers)
@@ -62,7 +64,7 @@ export function sendProblem(problem: Problem, request: FastifyRequest, reply: Fa
 
 /** What is answered where no route is: 405 with the methods where only the method is wrong, else 404. */
 export function noRoute(request: FastifyRequest): Problem {
-  const path = request.url.split('?', 1)[0] ?? '';
+  const path = scrub(request.url.split('?', 1)[0] ?? '');
   const allowed = METHODS.filter((method) => PATTERNS.get(method)?.some((pattern) => pattern.test(path)));
   if (allowed.length === 0) {
     return new Problem('route_not_found', {
@@ -96,14 +98,34 @@ function patternOf(path: string): RegExp {
   return new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`);
 }
 
-/** Answers what is not even HTTP, or too slow, on the bare socket. */
+/**
+ * Answers what is not even HTTP, or too slow, on the bare socket. Returns what was answered; null: nobody is
+ * there to hear it.
+ */
 export function answerClientError(
   error: Error & { readonly code?: string },
   socket: Socket,
   requestId: string,
-): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return;
+): ErrorCode | null {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return null;
   const problem = clientProblem(error.code);
+  answerBare(socket, problem, requestId);
+  return problem.code;
+}
+
+/** Answers who speaks plain HTTP where TLS is spoken. What was sent has crossed the network in the clear. */
+export function answerPlainHttp(socket: Socket, requestId: string): void {
+  const problem = new Problem('tls_required', { detail: 'plain HTTP came to a port that speaks TLS' });
+  answerBare(socket, problem, requestId);
+  // Closed with bytes unread, the kernel would reset the connection and take the answer away.
+  socket.on('error', () => undefined).resume();
+  socket.setTimeout(LINGER_MS, () => socket.destroy());
+}
+
+/** How long a caller may take to read its answer. */
+const LINGER_MS = 2000;
+
+function answerBare(socket: Socket, problem: Problem, requestId: string): void {
   const body = JSON.stringify(problem.body(requestId));
   socket.end(
     `HTTP/1.1 ${problem.status} ${problem.body('').title}\r\n` +

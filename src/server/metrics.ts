@@ -41,6 +41,10 @@ export interface Metrics {
   requests(operationId: string): (status: number, durationMs: number) => void;
   streamOpened(): void;
   streamClosed(why: string): void;
+  /** An address had too many connections. */
+  connectionRefused(): void;
+  /** End of the certificate that is used, ms of the wall clock. */
+  certificateEnds(atMs: number): void;
   /** In the text format of Prometheus. */
   render(): Promise<string>;
   readonly contentType: string;
@@ -67,6 +71,12 @@ export function createMetrics(engine: EnginePort, version: string): Metrics {
     labelNames: ['why'] as const,
     registers,
   });
+  const refused = new Counter({
+    name: 'berth_connections_refused_total',
+    help: 'Connections that were closed at once, since their address had too many.',
+    registers,
+  });
+  const certificate = certificateMetric(registry);
   new Gauge({ name: 'berth_build_info', help: 'Version.', labelNames: ['version'] as const, registers }).set(
     { version },
     1,
@@ -91,12 +101,27 @@ export function createMetrics(engine: EnginePort, version: string): Metrics {
       streams.dec();
       streamsEnded.inc({ why });
     },
+    connectionRefused: () => refused.inc(),
+    certificateEnds: certificate,
     render() {
       setEngine(engine.metrics());
       setProviders(session.status().providers);
       return registry.metrics();
     },
     contentType: registry.contentType,
+  };
+}
+
+/** The end of the certificate; there is no such metric where TLS ends elsewhere. */
+function certificateMetric(registry: Registry): (atMs: number) => void {
+  let gaugeOf: Gauge | null = null;
+  return (atMs) => {
+    gaugeOf ??= new Gauge({
+      name: 'berth_tls_certificate_expiry_timestamp_seconds',
+      help: 'End of the certificate that is used.',
+      registers: [registry],
+    });
+    gaugeOf.set(atMs / SECOND_MS);
   };
 }
 

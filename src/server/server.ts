@@ -3,18 +3,20 @@
  * sees the engine only as `EnginePort`. Operations are in `resources/`, their contract in `src/api`.
  */
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { randomUUID } from 'node:crypto';
-import type { Socket } from 'node:net';
 import { routes } from '../api/routes.ts';
+import { VERSION_HEADER } from '../api/version.ts';
 import { assert } from '../base/assert.ts';
-import { MINUTE_MS, SECOND_MS } from '../base/units.ts';
+import { parseProxies, type Trust } from './address.ts';
 import { createGate, type Gate } from './auth.ts';
-import { createCloser } from './closing.ts';
+import { CONNECTION_LIMITS, createGuard } from './connections.ts';
 import { createRegister, type Register } from './dispatch.ts';
 import { createEventStreams, type EventStreams } from './event-streams.ts';
-import { answerClientError, noRoute, sendProblem, toProblem } from './failures.ts';
+import { noRoute, sendProblem, toProblem } from './failures.ts';
+import { createListeners, type Listeners } from './listeners.ts';
+import { logRequests } from './log/requests.ts';
 import { createMetrics } from './metrics.ts';
 import type { ServerOptions } from './options.ts';
+import { requestIdOf } from './request-id.ts';
 import { accessRoutes } from './resources/access.ts';
 import { capacityRoutes } from './resources/capacity.ts';
 import { cloudRoutes } from './resources/clouds.ts';
@@ -24,14 +26,13 @@ import { leaseRoutes } from './resources/leases.ts';
 import { operationRoutes } from './resources/operation.ts';
 import { phoneHomeRoutes } from './resources/phone-home.ts';
 import { serviceRoutes } from './resources/service.ts';
+import { usageRoutes } from './resources/usage.ts';
+import { profileRoutes } from './resources/profiles.ts';
 import { waitingRoutes } from './resources/waiting.ts';
 
-export interface BerthServer {
-  /** Binds and returns the address to use, e.g. `http://127.0.0.1:8080`. Port 0 takes a free one. */
-  listen(host: string, port: number): Promise<string>;
+export interface BerthServer extends Omit<Listeners, 'close'> {
   /** Ends streams with a message, lets requests finish, closes. */
   close(): Promise<void>;
-  readonly app: FastifyInstance;
 }
 
 /** The largest body is an adoption or a public key: a few kilobytes. */
@@ -39,16 +40,6 @@ const BODY_BYTES_MAX = 256 * 1024;
 
 /** Ids are UUIDs and names of hosts and flavors; what is longer is no route of ours. */
 const PARAM_LENGTH_MAX = 512;
-
-/** A request must arrive within this time, so that slow senders cannot hold all connections (Slowloris). */
-const REQUEST_TIMEOUT_MS = 30 * SECOND_MS;
-const HEADERS_TIMEOUT_MS = 15 * SECOND_MS;
-/** Longer than the idle time of common proxies (60 s), so that they, not we, close first. */
-const KEEP_ALIVE_MS = 75 * SECOND_MS;
-/** A socket on which nothing moves; streams have a heartbeat every 15 s. */
-const SOCKET_IDLE_MS = 2 * MINUTE_MS;
-/** 10,000 agents and as many clients. */
-const CONNECTIONS_MAX = 20_000;
 
 const SECURITY_HEADERS = {
   'cache-control': 'no-store',
@@ -61,17 +52,24 @@ const SECURITY_HEADERS = {
  * Builds the server; it listens only when told to. Whether a listener is safe is for `checkListener` to say.
  */
 export async function createServer(options: ServerOptions): Promise<BerthServer> {
-  const app = createApp(options);
+  const { clock, logger } = options;
+  const isProxy = trustOf(options.trustedProxies);
+  const app = createApp(options, isProxy);
+  const headers = { ...SECURITY_HEADERS, [VERSION_HEADER]: options.version };
   const gate = createGate(options);
   const metrics = createMetrics(options.engine, options.version);
-  const streams = createEventStreams(options.clock, metrics, options.logger);
+  const streams = createEventStreams(clock, metrics, logger);
+  const limits = { ...CONNECTION_LIMITS, ...options.limits };
+  const guard = createGuard({ limits, isProxy, clock, logger, onRefused: () => metrics.connectionRefused() });
+  const listeners = createListeners({ app, tls: options.tls, limits, guard, clock, logger });
   acceptOnlyJson(app);
   app.decorateRequest('admission', null);
+  logRequests(app, logger);
   app.setErrorHandler((error, request, reply) => {
-    sendProblem(toProblem(error, request, options.logger), request, reply);
+    sendProblem(toProblem(error, request, logger), request, reply);
   });
   app.setNotFoundHandler((request, reply) => {
-    reply.headers(SECURITY_HEADERS).header('x-openstack-request-id', request.id);
+    reply.headers(headers).header('x-openstack-request-id', request.id);
     sendProblem(noRoute(request), request, reply);
   });
   if (options.openAs !== null) {
@@ -84,54 +82,43 @@ export async function createServer(options: ServerOptions): Promise<BerthServer>
   await app.register(async (scope) => serviceRoutes(scope, options, gate, metrics));
   await app.register(async (scope) => {
     scope.addHook('onRequest', (request, reply, next) => {
-      reply.headers(SECURITY_HEADERS).header('x-openstack-request-id', request.id);
+      reply.headers(headers).header('x-openstack-request-id', request.id);
       next();
     });
     registerOperations(createRegister(scope, options, gate, metrics), options, streams, gate);
     await scope.register(async (machines) => phoneHomeRoutes(machines, options));
   });
   app.addHook('preClose', async () => streams.close());
-  const close = createCloser(app, options.clock, options.tls !== null);
   await app.ready();
+  if (options.tls !== null) metrics.certificateEnds(options.tls.notAfterMs);
   return {
-    app,
-    async listen(host, port) {
-      await app.listen({ host, port });
-      return urlOf(app, host, options.tls !== null);
+    ...listeners,
+    setTls(material) {
+      listeners.setTls(material);
+      metrics.certificateEnds(material.notAfterMs);
     },
-    close,
+    close: () => listeners.close(() => app.close()),
   };
 }
 
-function createApp(options: ServerOptions): FastifyInstance {
-  const common = {
+function createApp({ logger }: ServerOptions, isProxy: Trust): FastifyInstance {
+  return fastify({
     bodyLimit: BODY_BYTES_MAX,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    connectionTimeout: SOCKET_IDLE_MS,
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
-    trustProxy: options.trustedProxies.length === 0 ? false : [...options.trustedProxies],
-    forceCloseConnections: 'idle' as const,
-    genReqId: requestId,
-    requestIdHeader: false as const,
-    clientErrorHandler(error: Error & { code?: string }, socket: Socket) {
-      answerClientError(error, socket, requestId());
-    },
+    trustProxy: isProxy,
+    genReqId: ({ headers }) => requestIdOf(headers),
+    requestIdHeader: false,
     frameworkErrors(error: Error, request: FastifyRequest, reply: FastifyReply) {
-      sendProblem(toProblem(error, request, options.logger), request, reply);
+      sendProblem(toProblem(error, request, logger), request, reply);
     },
-  };
-  const limits = { headersTimeout: HEADERS_TIMEOUT_MS };
-  const app: FastifyInstance = options.tls
-    ? fastify({ ...common, https: { ...limits, ...options.tls } })
-    : fastify({ ...common, http: limits });
-  app.server.maxConnections = CONNECTIONS_MAX;
-  return app;
+  });
 }
 
-/** As OpenStack writes request ids. */
-function requestId(): string {
-  return `req-${randomUUID()}`;
+/** The configuration has been checked for what is no address. */
+function trustOf(proxies: readonly string[]): Trust {
+  const trust = parseProxies(proxies);
+  assert(trust.ok, 'the proxies are addresses or networks');
+  return trust.value;
 }
 
 /** Bodies are JSON or nothing; an empty one is nothing, whatever its type says. */
@@ -158,7 +145,9 @@ function registerOperations(
   };
   leaseRoutes(noting, options);
   capacityRoutes(noting);
+  profileRoutes(noting, options);
   waitingRoutes(noting, options);
+  usageRoutes(noting);
   eventRoutes(noting, streams, gate);
   operationRoutes(noting, options);
   accessRoutes(noting, options);
@@ -166,11 +155,4 @@ function registerOperations(
   for (const [operationId, { role }] of Object.entries(routes)) {
     assert(role === 'public' || registered.has(operationId), `the operation ${operationId} has a handler`);
   }
-}
-
-function urlOf(app: FastifyInstance, host: string, secure: boolean): string {
-  const address = app.server.address();
-  assert(address !== null && typeof address === 'object', 'a listening server has an address');
-  const name = host.includes(':') ? `[${host}]` : host;
-  return `${secure ? 'https' : 'http'}://${name}:${address.port}`;
 }

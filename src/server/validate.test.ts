@@ -27,6 +27,7 @@ describe('a request to borrow', () => {
         wait: 0,
         from: Date.UTC(2026, 10, 21, 14, 32),
         at_end: 'shelve',
+        purpose: 'interactive',
         count: 1,
       },
     );

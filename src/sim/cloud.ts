@@ -20,7 +20,15 @@ import type { ArmedFault, FaultKind, FaultPolicy, RequestFaultKind, WorldFaultKi
 import type { Reply, ServiceName, SimOutcome, SimRequest, SimResponse } from './http.ts';
 import { liveToken } from './keystone.ts';
 import { beginDelete, runEvent, setHostUp } from './lifecycle.ts';
-import type { SimEvent, SimFloatingIp, SimHost, SimPort, SimServer } from './model.ts';
+import type {
+  SimEvent,
+  SimFloatingIp,
+  SimHost,
+  SimSecurityGroup,
+  SimImage,
+  SimPort,
+  SimServer,
+} from './model.ts';
 import { auditWorld } from './placing.ts';
 import { loadWorld, type SavedState, saveWorld } from './saved.ts';
 import { seedWorld } from './seed.ts';
@@ -155,6 +163,14 @@ export class SimCloud {
 
   get floatingIps(): ReadonlyMap<string, Readonly<SimFloatingIp>> {
     return this.#world.floatingIps;
+  }
+
+  get images(): ReadonlyMap<string, Readonly<SimImage>> {
+    return this.#world.images;
+  }
+
+  get securityGroups(): ReadonlyMap<string, Readonly<SimSecurityGroup>> {
+    return this.#world.securityGroups;
   }
 
   get projectIds(): ReadonlyMap<string, string> {

@@ -9,6 +9,19 @@ import type { SimImage } from './model.ts';
 const PAGE_MAX = 1000;
 const PAGE_DEFAULT = 25;
 
+/** Of a list, that are no properties of images. */
+const KEYS: ReadonlySet<string> = new Set([
+  'name',
+  'status',
+  'visibility',
+  'owner',
+  'limit',
+  'marker',
+  'sort',
+  'sort_key',
+  'sort_dir',
+]);
+
 export function glanceVersionDocument(origin: string): Reply {
   const versions = [
     { id: 'v2.15', status: 'CURRENT', links: [{ rel: 'self', href: `${origin}/image/v2/` }] },
@@ -64,6 +77,8 @@ function listImages(call: Call): Reply {
   const found = [...world.images.values()]
     .filter((image) => isVisible(call, image))
     .filter((image) => filters.every(({ key, value }) => image[read[key]] === value))
+    // Any other key of a query is a property (glance/api/v2/images.py, RequestDeserializer._get_filters).
+    .filter((image) => [...query].every(([key, value]) => KEYS.has(key) || image.properties[key] === value))
     .toReversed()
     .toSorted((a, b) => b.createdAtMs - a.createdAtMs);
   const page = pageOf(found, query.get('marker'), limit);

@@ -416,7 +416,13 @@ function addSnapshot(world: SimWorld, server: SimServer, name: string, prng: Prn
     minDisk: server.flavor.disk,
     minRam: 0,
     sizeBytes: null,
-    properties: { image_type: 'snapshot', instance_uuid: server.id, base_image_ref: server.imageId },
+    // What is said of an image is said of what was made of it (nova/compute/utils.py, get_image_metadata).
+    properties: {
+      ...world.images.get(server.imageId ?? '')?.properties,
+      image_type: 'snapshot',
+      instance_uuid: server.id,
+      base_image_ref: server.imageId,
+    },
     createdAtMs: world.nowMs,
     updatedAtMs: world.nowMs,
   });

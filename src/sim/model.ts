@@ -203,6 +203,21 @@ export interface SimSecurityGroup {
   readonly projectId: string;
   /** Ports that everybody may reach from outside. */
   readonly openTcpPorts: readonly number[];
+  /** Left out: Neutron's own of a default group. */
+  readonly description?: string;
+  /** What was added beside the usual. */
+  readonly rules?: readonly SimSecurityRule[];
+}
+
+/** As Neutron shows it. */
+export interface SimSecurityRule {
+  readonly id: string;
+  readonly direction: 'ingress' | 'egress';
+  readonly ethertype: 'IPv4' | 'IPv6';
+  readonly protocol: string | null;
+  readonly port_range_min: number | null;
+  readonly port_range_max: number | null;
+  readonly remote_ip_prefix: string | null;
 }
 
 export interface SimKeypair {

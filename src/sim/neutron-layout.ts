@@ -90,7 +90,8 @@ export function rulesOf(group: SimSecurityGroup): readonly unknown[] {
   });
   return [
     rule('out', { direction: 'egress' }),
-    rule('own', { direction: 'ingress', remote_group_id: group.id }),
+    // Only the group that every project has lets its own members in.
+    ...(group.name === 'default' ? [rule('own', { direction: 'ingress', remote_group_id: group.id })] : []),
     ...group.openTcpPorts.map((port) =>
       rule(`tcp-${port}`, {
         direction: 'ingress',
@@ -99,6 +100,7 @@ export function rulesOf(group: SimSecurityGroup): readonly unknown[] {
         port_range_max: port,
       }),
     ),
+    ...(group.rules ?? []).map(({ id, ...added }) => rule(id, { id, ...added })),
   ];
 }
 

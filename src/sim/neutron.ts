@@ -1,4 +1,4 @@
-/** Neutron v2.0: networks, subnets, security groups, quotas, and the routes. Source: neutron 21 (Zed). */
+/** Neutron v2.0: networks, subnets, quotas, and the routes. Source: neutron 21 (Zed). */
 import { recordAt } from './http.ts';
 import type { Call, Reply } from './http.ts';
 import type { SimNetwork, SimSubnet } from './model.ts';
@@ -8,8 +8,9 @@ import { countOf, quotaOf } from './quotas.ts';
 import { handleFloatingIps } from './neutron-floating-ips.ts';
 import { isVisible, listOrShow } from './neutron-lists.ts';
 import type { View } from './neutron-lists.ts';
-import { addressUse, asksForRouters, routerPorts, routers, rulesOf } from './neutron-layout.ts';
+import { addressUse, asksForRouters, routerPorts, routers } from './neutron-layout.ts';
 import { handlePorts } from './neutron-ports.ts';
+import { handleSecurityGroupRules, handleSecurityGroups } from './neutron-security-groups.ts';
 import type { SimWorld } from './world.ts';
 
 export function neutronVersionDocument(origin: string): Reply {
@@ -23,6 +24,8 @@ export function handleNeutron(call: Call): Reply {
   if (first === 'ports') return handlePorts(call);
   if (first === 'floatingips') return handleFloatingIps(call);
   if (first === 'quotas') return quotas(call);
+  if (first === 'security-groups') return handleSecurityGroups(call);
+  if (first === 'security-group-rules') return handleSecurityGroupRules(call);
   if (call.method !== 'GET') throw neutronError(405, 'HTTPMethodNotAllowed', 'The method is not allowed.');
   const { world } = call;
   if (first === 'networks') {
@@ -42,20 +45,6 @@ export function handleNeutron(call: Call): Reply {
   }
   if (first === 'routers') return routers(call);
   if (first === 'network-ip-availabilities') return addressUse(call);
-  if (first === 'security-groups') {
-    const seen = [...world.securityGroups.values()].filter((group) => isVisible(call, group));
-    const views = seen.map((group) => ({
-      id: group.id,
-      name: group.name,
-      project_id: group.projectId,
-      tenant_id: group.projectId,
-      description: 'Default security group',
-      stateful: true,
-      tags: [],
-      security_group_rules: rulesOf(group),
-    }));
-    return listOrShow(call, 'security_groups', 'security_group', views);
-  }
   throw neutronError(404, 'HTTPNotFound', 'The resource could not be found.');
 }
 

@@ -3,6 +3,7 @@
  * compute/api.py.
  */
 import type { Call, Reply } from './http.ts';
+import { setupConsole } from './guest.ts';
 import { isRecord, stringAt } from './http.ts';
 import {
   beginOffload,
@@ -166,10 +167,13 @@ function consoleOutput(call: Call, server: SimServer): Reply {
   const cards = host.devices
     .filter((device) => device.serverId === server.id)
     .map((device) => `[    1.000000] nvidia ${device.address}: ${device.model} ready\n`);
-  // A machine of the simulation boots in no time.
+  // A machine of the simulation boots in no time, but for what it was asked to be.
   const boot = `[    0.000000] Linux on ${host.name}, instance ${server.id}\n`;
-  const end = `Cloud-init v. 22.4.2 finished at ${new Date(server.launchedAtMs).toUTCString()}\n`;
-  return { status: 200, json: { output: `${boot}${cards.join('')}${end}${server.name} login: ` } };
+  const setup = setupConsole(server.userData, call.world.nowMs - server.launchedAtMs);
+  const told = setup.lines.map((line) => `${line}\n`).join('');
+  const finished = `Cloud-init v. 22.4.2 finished at ${new Date(server.launchedAtMs).toUTCString()}\n`;
+  const end = setup.isOver ? `${finished}${server.name} login: ` : '';
+  return { status: 200, json: { output: `${boot}${cards.join('')}${told}${end}` } };
 }
 
 /** 409 if it is locked (members only), busy, or in another state, in the order in which Nova looks. */

@@ -10,6 +10,7 @@ import type {
   SimKeypair,
   SimPort,
   SimQuota,
+  SimSecurityGroup,
   SimServer,
   SimToken,
   SimTrust,
@@ -43,6 +44,8 @@ export interface SavedState {
   readonly applicationCredentials: readonly SimApplicationCredential[];
   /** States of before there were trusts have none. */
   readonly trusts?: readonly SimTrust[];
+  /** Beside those of the topology. States of before they could be made have none. */
+  readonly securityGroups?: readonly SimSecurityGroup[];
   readonly assignments: readonly Assignment[];
   readonly quotas: readonly (readonly [projectId: string, quota: SimQuota])[];
   readonly addressCursors: readonly (readonly [subnetId: string, offset: number])[];
@@ -92,6 +95,7 @@ export function saveWorld(world: SimWorld): SavedState {
     floatingIps: [...world.floatingIps.values()],
     images: [...world.images.values()],
     keypairs: [...world.keypairs.values()],
+    securityGroups: [...world.securityGroups.values()].filter(({ rules }) => rules !== undefined),
     tokens: [...world.tokens.values()],
     applicationCredentials: [...world.applicationCredentials.values()],
     trusts: [...world.trusts.values()],
@@ -119,6 +123,7 @@ export function loadWorld(json: unknown): SimWorld {
   for (const trust of saved.trusts ?? []) world.trusts.set(trust.id, trust);
   for (const token of saved.tokens) world.tokens.set(token.id, { ...token, trustId: token.trustId ?? null });
   for (const item of saved.applicationCredentials) world.applicationCredentials.set(item.id, item);
+  for (const group of saved.securityGroups ?? []) world.securityGroups.set(group.id, group);
   for (const keypair of saved.keypairs) world.keypairs.set(`${keypair.userId}/${keypair.name}`, keypair);
   for (const [projectId, quota] of saved.quotas) world.quotas.set(projectId, quota);
   for (const [subnetId, offset] of saved.addressCursors) world.addressCursors.set(subnetId, offset);

@@ -4,6 +4,7 @@
  * two differ, the simulation is wrong.
  */
 import { afterAll, beforeAll, describe } from 'vitest';
+import { accessContract } from './access.ts';
 import { createBench, type Bench } from './bench.ts';
 import { factsContract } from './facts.ts';
 import { faultsContract } from './faults.ts';
@@ -36,6 +37,7 @@ export function cloudContract(
     identityContract(bench);
     livesContract(bench);
     factsContract(bench);
+    accessContract(bench);
     faultsContract(bench, how.statuses);
   });
 }

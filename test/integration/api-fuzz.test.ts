@@ -80,13 +80,19 @@ function plausible(name: string): fc.Arbitrary<unknown> {
     return fc.record(fields, { requiredKeys: ['gpu'] });
   }
   if (name === 'connection') return fc.constant({ host: '192.0.2.7', user: 'debian' });
-  if (name === 'quota') return fc.record({ gpus: number, leases: number }, { requiredKeys: [] });
+  if (['limits', 'per_user'].includes(name)) {
+    const fields = { gpus: number, leases: number, gpu_hours_per_month: number, queued: number };
+    return fc.record({ ...fields, gpus_by_class: fc.dictionary(text, number) }, { requiredKeys: [] });
+  }
+  if (name === 'users') return fc.dictionary(text, fc.record({ gpus: number }, { requiredKeys: [] }));
+  if (name === 'group_by') return fc.constantFrom('project', 'user,class,day', 'month,flavor', 'day,month');
+  if (name === 'zone') return fc.constantFrom('UTC', 'Europe/Berlin', 'Moon/Tycho');
   if (name === 'project_id') return fc.constantFrom('demo', 'elsewhere', 'constructor');
   if (name === 'role') return fc.constantFrom('reader', 'member', 'manager', 'admin');
   if (name === 'wait') return fc.constantFrom('no', '1h', '1s');
   if (name === 'at_end') return fc.constantFrom('shelve', 'delete');
   if (name === 'duration') return duration;
-  if (['from', 'until', 'expires_at'].includes(name)) return time;
+  if (['from', 'to', 'until', 'expires_at'].includes(name)) return time;
   if (/seconds$|^count$|^limit$|^after$/.test(name)) return number;
   return fc.constantFrom('x', 'a name', 'server-1');
 }
@@ -201,7 +207,7 @@ async function send({
 /** Remembers ids out of a reply, the newest few. */
 function learn(reply: string): void {
   for (const [, id] of reply.matchAll(/"id":"([^"]{1,64})"/g)) {
-    // Not the project of the caller: with a quota of 0 nothing more would be granted.
+    // Not the project of the caller: with a limit of 0 nothing more would be granted.
     if (id !== undefined && id !== 'demo' && !known.includes(id)) known.push(id);
   }
   known.splice(2, Math.max(0, known.length - 40));

@@ -141,7 +141,7 @@ test('a lease is extended, shelved, brought back, and deleted', async () => {
   await until(stateIs('ended'), 'the end');
 });
 
-test('operators drain hosts, freeze the service, set quotas, and make tokens; others may not', async () => {
+test('operators drain hosts, freeze the service, set limits, and make tokens; others may not', async () => {
   const admin = await cliAs('admin');
   const [host] = await list(admin, 'host', 'list');
   const name = String(host?.['Name']);
@@ -155,12 +155,15 @@ test('operators drain hosts, freeze the service, set quotas, and make tokens; ot
   await ok(admin, 'thaw');
 
   await ok(admin, 'project', 'set', 'ml', '--gpus', '8');
-  await ok(admin, 'project', 'set', 'ml', '--leases', '3');
+  await ok(admin, 'project', 'set', 'ml', '--leases', '3', '--gpus', 'V100=4', '--gpu-hours', '500');
   expect(await list(admin, 'project', 'list')).toContainEqual({
     ID: 'ml',
     Name: 'ml',
-    'Quota GPUs': 8,
-    'Quota Leases': 3,
+    GPUs: 8,
+    'GPUs By Class': { V100: 4 },
+    Leases: 3,
+    'GPU Hours': 500,
+    Longest: null,
     Granted: [],
   });
   const secret = (

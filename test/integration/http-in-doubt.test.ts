@@ -48,8 +48,7 @@ beforeAll(async () => {
   rig = await startRig({ hosts: [slotHost('s1', { V100: 4 })], flavors: [flavor('one', { V100: 1 })] });
   const service = new Service({ engine: rig.engine, outside: { ...OUTSIDE, ready: () => true } });
   const read = new ReadModel(rig.engine, () => []);
-  const silent = (): void => undefined;
-  const logger = { info: silent, warn: silent, error: silent };
+  const logger = { logs: () => false, log: () => undefined };
   streams = createEventStreams(systemClock, createMetrics(service, 'test'), logger);
   server = createServer((request, response) => {
     streams.open({

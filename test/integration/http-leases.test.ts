@@ -239,7 +239,7 @@ test('an adoption does not take the id of a lease that has ended', async () => {
   expect((await adopt({ lease_id: id }, 'first')).headers.get('idempotent-replayed')).toBe('true');
 });
 
-test('an operator drains, freezes, and sets quotas', async () => {
+test('an operator drains, freezes, and sets limits', async () => {
   const admin = createClient({ baseUrl: server.url, token: await server.token('admin', 'demo') });
   const [first] = (await admin.listHosts()).hosts;
   const drained = await admin.drainHost(first?.id ?? '', { reason: 'new fans' });
@@ -250,8 +250,26 @@ test('an operator drains, freezes, and sets quotas', async () => {
     reason: 'storage is down',
   });
   expect((await admin.thaw()).freeze.frozen).toBe(false);
-  const { project } = await admin.putProject('vision', { quota: { gpus: 4 } });
-  expect(project).toEqual({ id: 'vision', name: 'vision', quota: { gpus: 4, leases: null } });
+  const { project } = await admin.putProject('vision', {
+    limits: { gpus: 4, max_duration_seconds: 7200 },
+    users: { ada: { queued: null } },
+  });
+  const none = {
+    gpus: null,
+    gpus_by_class: {},
+    leases: null,
+    gpu_hours_per_month: null,
+    max_duration_seconds: null,
+    queued: null,
+  };
+  const limits = { ...none, gpus: 4, max_duration_seconds: 7200 };
+  expect(project).toEqual({
+    id: 'vision',
+    name: 'vision',
+    limits,
+    per_user: none,
+    users: { ada: { queued: null } },
+  });
   expect((await admin.listFindings()).findings).toEqual([]);
 });
 

@@ -1,15 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { asId } from '../../src/base/ids.ts';
+import { createPhoneHome } from '../../src/main/phone-home.ts';
 import { startTestServer, until, type TestServer } from '../support/engine.ts';
 import { create } from '../support/worlds.ts';
 
 let server: TestServer;
+/** As `berth serve` puts it together. */
+const phoneHome = createPhoneHome(Buffer.alloc(32, 7), null);
+const portOf = (id: string): string | null => leaseOf(id)?.refs.portId ?? null;
+const leaseOf = (id: string) => server.engine.world.leases.get(asId<'lease'>(id));
 
 beforeEach(async () => {
   server = await startTestServer({
     server: {
-      isMachineOf: (id, secret) => secret === `secret-of-${id}`,
+      isMachineOf: (id, secret) => phoneHome.isValid(id, portOf(id), secret),
       rateLimit: { perSecond: 1000, burst: 1000 },
     },
   });
@@ -34,8 +39,14 @@ function stateOf(id: string) {
 
 const progressOf = (id: string) => stateOf(id)?.progress;
 
+const secretOf = (id: string): string =>
+  phoneHome
+    .url(id, portOf(id) ?? 'none')
+    .split('/')
+    .at(-1) ?? '';
+
 /** As cloud-init does it, but for what is replaced. */
-function callHome(id: string, secret = `secret-of-${id}`, init: RequestInit = {}): Promise<Response> {
+function callHome(id: string, secret = secretOf(id), init: RequestInit = {}): Promise<Response> {
   return fetch(`${server.url}/v1/phone-home/${id}/${secret}`, {
     method: 'POST',
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
@@ -83,4 +94,18 @@ test('who guesses is slowed down, and who knows is not', async () => {
 
 test('a large body is refused', async () => {
   expect((await callHome(await starting(), undefined, { body: 'x'.repeat(20_000) })).status).toBe(413);
+});
+
+test('the machine of a failed try cannot report the next one ready', async () => {
+  const id = await starting();
+  const before = { port: portOf(id), secret: secretOf(id) };
+  server.cloud.arm({ kind: 'buildHangs' });
+  const failure = { code: 'build_failed', message: 'it hangs', next: 'other_host' } as const;
+  const failed = { type: 'lease.startFailed', leaseId: asId<'lease'>(id), failure } as const;
+  expect((await server.engine.command('test', failed)).ok).toBe(true);
+  await until(() => progressOf(id) === 'building' && portOf(id) !== before.port, 'the next try');
+  expect((await callHome(id, before.secret)).status).toBe(404);
+  expect(stateOf(id)?.calledHome).toBe(false);
+  expect((await callHome(id)).status).toBe(204);
+  expect(stateOf(id)?.calledHome).toBe(true);
 });

@@ -9,6 +9,7 @@ import type { ProviderStatus } from '../../src/engine/views.ts';
 import { createServer, type BerthServer } from '../../src/server/server.ts';
 import { startRig, type Rig } from '../support/engine-rig.ts';
 import { flavor, slotHost } from '../support/worlds.ts';
+import { createCatalogue } from '../../src/profiles/catalogue.ts';
 
 const MEMBER: CloudAccount = {
   userId: 'u',
@@ -36,7 +37,6 @@ beforeEach(async () => {
     const flavors = [{ ...one, id: asId<'flavor'>(`${cloud}:one`), externalId: `${cloud}-one`, providerId }];
     await rig.engine.command('test', { type: 'inventory.observed', providerId, hosts, flavors });
   }
-  const silent = (): void => undefined;
   server = await createServer({
     engine: new Service({
       engine: rig.engine,
@@ -48,7 +48,7 @@ beforeEach(async () => {
         ready: () => true,
       },
     }),
-    logger: { info: silent, warn: silent, error: silent },
+    logger: { logs: () => false, log: () => undefined },
     clock: rig.clock,
     ids: { next: () => 'id' },
     version: '0.0.0-test',
@@ -57,6 +57,7 @@ beforeEach(async () => {
     metricsNeedToken: false,
     rateLimit: null,
     isMachineOf: () => false,
+    profiles: createCatalogue([]),
     trustedProxies: [],
     tls: null,
   });

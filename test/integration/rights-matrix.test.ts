@@ -10,11 +10,15 @@ import { routes, type OperationId } from '../../src/api/routes.ts';
 import { asId } from '../../src/base/ids.ts';
 import { DAY_MS, HOUR_MS } from '../../src/base/units.ts';
 import { startTestServer, type TestServer } from '../support/engine.ts';
+import { keystoneLogin } from '../support/keystone-login.ts';
 import { create } from '../support/worlds.ts';
 import { validBody } from './http-bodies.ts';
 
 const CALLERS = ['none', 'expired', 'reader', 'member', 'other member', 'manager', 'admin'] as const;
 type Caller = (typeof CALLERS)[number];
+/** Admins of one cloud, by its name. The leases and hosts are in `sim`. */
+const CLOUD_ADMINS = ['sim', 'south'] as const;
+type CloudAdmin = (typeof CLOUD_ADMINS)[number];
 const WHERE = ['own', 'foreign'] as const;
 type Where = (typeof WHERE)[number];
 
@@ -50,6 +54,9 @@ const EXPECTED: Readonly<Record<OperationId, Row>> = {
   adoptLease: admins(201),
   explainLease: row('200 200 200 200 200', `${HIDDEN} 200`),
   listFlavors: EVERYBODY,
+  listProfiles: EVERYBODY,
+  getProfile: EVERYBODY,
+  renderProfiles: EVERYBODY,
   getFlavor: EVERYBODY,
   listHosts: EVERYBODY,
   getHost: EVERYBODY,
@@ -62,8 +69,11 @@ const EXPECTED: Readonly<Record<OperationId, Row>> = {
   getFreeze: EVERYBODY,
   freeze: admins(200),
   thaw: admins(200),
+  takeOver: admins(409),
   listFindings: admins(200),
+  getUsage: row('200 200 200 200 200', `${HIDDEN} 200`),
   listProjects: EVERYBODY,
+  getProject: row('200 200 200 200 200', `${HIDDEN} 200`),
   putProject: admins(200),
   listCloudProjects: admins(200),
   grantProject: admins(200),
@@ -81,16 +91,70 @@ const EXPECTED: Readonly<Record<OperationId, Row>> = {
   openapi: PUBLIC,
 };
 
+/**
+ * Admins of one cloud about a thing of a project that is not theirs: of the cloud in which it is, and of
+ * another.
+ */
+const OF_ONE_CLOUD: Readonly<Record<OperationId, string>> = {
+  listLeases: '200 200',
+  createLease: '404 404',
+  getLease: '200 404',
+  releaseLease: '202 404',
+  extendLease: '409 404',
+  shelveLease: '409 404',
+  unshelveLease: '409 404',
+  keepLease: '409 404',
+  setTicket: '200 404',
+  listAdoptable: '200 200',
+  adoptLease: '201 403',
+  explainLease: '200 404',
+  listFlavors: '200 200',
+  getFlavor: '200 200',
+  listHosts: '200 200',
+  getHost: '200 200',
+  drainHost: '200 403',
+  undrainHost: '200 403',
+  getQueue: '200 200',
+  explain: '404 404',
+  listProfiles: '200 200',
+  getProfile: '200 200',
+  renderProfiles: '200 200',
+  listEvents: '200 200',
+  getStatus: '200 200',
+  getFreeze: '200 200',
+  freeze: '403 403',
+  thaw: '403 403',
+  takeOver: '403 403',
+  listFindings: '200 200',
+  getUsage: '404 404',
+  listProjects: '200 200',
+  getProject: '404 404',
+  putProject: '403 403',
+  listCloudProjects: '200 403',
+  grantProject: '200 403',
+  revokeProject: '409 403',
+  listTokens: '200 200',
+  createToken: '404 404',
+  revokeToken: '404 404',
+  listFlavorGpus: '200 200',
+  getFlavorGpu: '200 200',
+  phoneHome: '404 404',
+  healthz: '200 200',
+  readyz: '200 200',
+  metrics: '200 200',
+  openapi: '200 200',
+};
+
 let server: TestServer;
 let flavorId: string;
 let hostId: string;
 /** The id of a flavor in the public report, which is the cloud's own. */
 let reportedId: string;
-const secrets = new Map<Caller, string>();
+const secrets = new Map<Caller | CloudAdmin, string>();
 let cells = 0;
 
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startTestServer({ south: true });
   const { world } = server.engine;
   flavorId =
     server.service.publicFlavors().flavors.find(({ available }) => (available ?? 0) > 1)?.flavor.id ?? '';
@@ -103,6 +167,8 @@ beforeAll(async () => {
     secrets.set(role, await server.token(role, 'own', HOUR_MS, role));
   }
   secrets.set('other member', await server.token('member', 'own', HOUR_MS, 'other'));
+  secrets.set('sim', await keystoneLogin(server.simFetch, 'admin'));
+  if (server.south !== null) secrets.set('south', await keystoneLogin(server.south.simFetch, 'admin'));
 });
 
 afterAll(() => server.close());
@@ -145,6 +211,7 @@ async function thingOf(route: Route, where: Where): Promise<string> {
   if (route.path.startsWith('/v1/projects/')) return where;
   if (route.path.startsWith('/v1/clouds/')) return 'sim';
   if (route.path.startsWith('/gpus/')) return reportedId;
+  if (route.path.startsWith('/v1/profiles/')) return 'cuda';
   if (!route.path.startsWith('/v1/leases/')) return flavorId;
   let id = leases.get(where);
   if (id === undefined || !server.engine.world.leases.has(asId<'lease'>(id))) {
@@ -163,13 +230,21 @@ function bodyFor(id: string, where: Where): object | null {
     : body;
 }
 
-function ask(id: string, route: Route, caller: Caller, thing: string, where: Where): Promise<Response> {
+function ask(
+  id: string,
+  route: Route,
+  caller: Caller | CloudAdmin,
+  thing: string,
+  where: Where,
+): Promise<Response> {
   const body = route.body === null ? null : bodyFor(id, where);
   const secret = secrets.get(caller);
-  return fetch(`${server.url}${route.path.replace('{id}', thing).replace('{project}', 'service')}`, {
+  const path = route.path.replace('{id}', thing).replace('{project}', 'service');
+  return fetch(`${server.url}${path}${id === 'getUsage' ? `?project=${where}` : ''}`, {
     method: route.method,
     headers: {
       ...(secret !== undefined && { authorization: `Bearer ${secret}` }),
+      ...((caller === 'sim' || caller === 'south') && { 'berth-cloud': caller }),
       ...(body !== null && { 'content-type': 'application/json' }),
     },
     ...(body !== null && { body: JSON.stringify(body) }),
@@ -196,6 +271,21 @@ describe.each(entries)('%s', (id, route) => {
   });
 });
 
+const ofOneCloud = new Map<string, string>(Object.entries(OF_ONE_CLOUD));
+
+test.each(entries)('%s, asked by admins of one cloud', async (id, route) => {
+  const statuses: string[] = [];
+  for (const admin of CLOUD_ADMINS) {
+    const thing = route.path.includes('{id}') ? await thingOf(route, 'own') : '';
+    const reply = await ask(id, route, admin, thing, 'own');
+    statuses.push(`${admin}: ${reply.status}`);
+    await reply.arrayBuffer();
+    cells += 1;
+  }
+  const wanted = (ofOneCloud.get(id) ?? '').split(' ');
+  expect(statuses).toEqual(CLOUD_ADMINS.map((admin, index) => `${admin}: ${wanted[index] ?? '?'}`));
+});
+
 const withForeign = entries.filter(
   ([, { path }]) => path.startsWith('/v1/leases/') || path.startsWith('/v1/tokens/'),
 );
@@ -212,7 +302,7 @@ test.each(withForeign)('%s: what is foreign is answered as what does not exist',
 });
 
 test('no cell was left out', () => {
-  const size = `${entries.length} routes × ${CALLERS.length} callers × ${WHERE.length} projects`;
-  console.log(`matrix: ${size} = ${cells} cells`);
-  expect(cells).toBe(574);
+  const size = `${CALLERS.length} callers × ${WHERE.length} projects, ${CLOUD_ADMINS.length} admins of one cloud`;
+  console.log(`matrix: ${entries.length} routes × (${size}) = ${cells} cells`);
+  expect(cells).toBe(752);
 });

@@ -119,6 +119,8 @@ export function sampleLease(id: string, state: LeaseState, more: Partial<Lease> 
       role: 'member',
       scratchGiB: 0,
       image: 'ubuntu-24.04',
+      purpose: 'ci',
+      exempt: null,
       sshPublicKey:
         'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ2Hq0cCkN8yqvV5o6k8qk4eXx5vJ0Z0q0b8y0v9m1Zk user@example.org',
     },

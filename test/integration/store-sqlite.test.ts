@@ -11,11 +11,14 @@ import { systemClock } from '../../src/base/clock.ts';
 import { StoreError, type Store } from '../../src/engine/ports.ts';
 import { openCore } from '../../src/store/sqlite/core.ts';
 import { createDirectStore } from '../../src/store/sqlite/direct.ts';
-import { StoreLockedError } from '../../src/store/sqlite/lock.ts';
-import { createMigration, dumpSchema, migrate, readMigrations } from '../../src/store/sqlite/migrations.ts';
+import { StoreLockedError } from '../../src/store/holder.ts';
+import { createMigration } from '../../src/store/migrations.ts';
+import { dumpSchema, migrate, readMigrations } from '../../src/store/sqlite/migrations.ts';
 import { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from '../../src/store/sqlite/store.ts';
 import { batchMaker, put, putHost, sampleEvent, sampleHost, sampleLease } from './store-samples.ts';
+import { describeRetention } from './store-retention-suite.ts';
 import { describeStore, type StoreFixture } from './store-suite.ts';
+import { checkMigrated, oldRows } from './store-usage.ts';
 
 const SCHEMA = fileURLToPath(new URL('../../src/store/sqlite/schema.sql', import.meta.url));
 const HOLDER = fileURLToPath(new URL('./store-holder.ts', import.meta.url));
@@ -29,7 +32,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 const openStore = (more: Partial<SqliteStoreOptions> = {}): Promise<SqliteStore> =>
   openSqliteStore({ dir, version: '0.0.0', clock: systemClock, ids: { next: () => 'dep' }, ...more });
 
-describeStore('direct store', async () => {
+async function directFixture(): Promise<StoreFixture> {
   const path = join(dir, 'berth.sqlite');
   const open: DatabaseSync[] = [];
   const connect = (): DatabaseSync => {
@@ -39,10 +42,13 @@ describeStore('direct store', async () => {
   };
   return {
     open: async () => createDirectStore(openCore(connect(), { deploymentId: 'dep' })),
-    sql: (statement) => connect().prepare(statement).all(),
+    sql: async (statement) => connect().prepare(statement).all(),
     destroy: async () => open.forEach((db) => db.close()),
   };
-});
+}
+
+describeStore('direct store', directFixture);
+describeRetention('direct store', directFixture);
 
 describeStore('store with a writer thread', async () => {
   const path = join(dir, 'berth.sqlite');
@@ -63,7 +69,7 @@ describeStore('store with a writer thread', async () => {
       open.push(store);
       return store;
     },
-    sql: (statement) => {
+    sql: async (statement) => {
       const db = new DatabaseSync(path);
       open.push(db);
       return db.prepare(statement).all();
@@ -254,6 +260,15 @@ describe('migrations', () => {
     expect(bodyOf('queued')).toEqual({ request, ticket: null, state: { kind: 'queued' } });
   });
 
+  test('a store of the first version gets its usage from its events, and limits from its quotas', async () => {
+    const db = new DatabaseSync(':memory:');
+    migrate(db, readMigrations().slice(0, 1));
+    for (const statement of oldRows()) db.exec(statement);
+    const store = createDirectStore(openCore(db, { deploymentId: 'old' }));
+    await checkMigrated(store);
+    db.close();
+  });
+
   test('a store of a newer version is refused and left as it is', async () => {
     await (await openStore()).close();
     const path = join(dir, 'berth.sqlite');
@@ -296,5 +311,5 @@ describe('migrations', () => {
 });
 
 function nextName(): string {
-  return `${String(readMigrations().length + 1).padStart(4, '0')}-later.sql`;
+  return `${String((readMigrations().at(-1)?.id ?? 0) + 1).padStart(4, '0')}-later.sql`;
 }

@@ -4,6 +4,7 @@ import { asId } from '../../src/base/ids.ts';
 import type { Claim } from '../../src/domain/model/claim.ts';
 import type { Change } from '../../src/domain/model/entities.ts';
 import type { LeaseState } from '../../src/domain/model/lease.ts';
+import { newProject } from '../../src/domain/model/project.ts';
 import type { CommitBatch, EventQuery, LoadedState, Store } from '../../src/engine/ports.ts';
 import {
   active,
@@ -22,16 +23,18 @@ import {
   unitClaim,
   unitHost,
 } from './store-samples.ts';
+import { describeUsage } from './store-usage.ts';
+import { limited } from '../support/worlds.ts';
 
 /** One database that can be opened several times, at once or one after the other. */
 export interface StoreFixture {
   open(): Promise<Store>;
   /** Runs a statement as an operator with a shell would. */
-  sql(statement: string): readonly Readonly<Record<string, unknown>>[];
+  sql(statement: string): Promise<readonly Readonly<Record<string, unknown>>[]>;
   destroy(): Promise<void>;
 }
 
-const ALL_EVENTS: EventQuery = {
+export const ALL_EVENTS: EventQuery = {
   afterSeq: 0,
   limit: 100,
   projectId: null,
@@ -87,12 +90,7 @@ export function describeStore(title: string, createFixture: () => Promise<StoreF
     });
 
     test('the last change of an entity counts, and null removes it', async () => {
-      const project = {
-        id: asId<'project'>('p1'),
-        name: 'one',
-        quota: { gpus: 1, leases: null },
-        servedSeq: 0,
-      };
+      const project = { ...newProject(asId('p1'), 'one'), ...limited({ gpus: 1, gpuHoursPerMonth: 500 }) };
       const putProject = (name: string): Change => ({
         entity: 'project',
         id: 'p1',
@@ -197,10 +195,10 @@ export function describeStore(title: string, createFixture: () => Promise<StoreF
       const card = sampleDevice('d1');
       await commit(putHost(unitHost('h1', [card])), putHost(unitHost('h2', [])));
       await commit(putHost(unitHost('h2', [card])), putHost(unitHost('h1', [])));
-      expect(fixture.sql('SELECT id, host_id FROM devices')).toEqual([{ id: 'd1', host_id: 'h2' }]);
+      expect(await fixture.sql('SELECT id, host_id FROM devices')).toEqual([{ id: 'd1', host_id: 'h2' }]);
       await commit({ entity: 'host', id: 'h2', after: null });
-      expect(fixture.sql('SELECT id FROM devices')).toEqual([]);
-      expect(fixture.sql('SELECT host_id FROM host_capacity')).toEqual([]);
+      expect(await fixture.sql('SELECT id FROM devices')).toEqual([]);
+      expect(await fixture.sql('SELECT host_id FROM host_capacity')).toEqual([]);
     });
 
     test('the newest load fences every earlier one', async () => {
@@ -249,9 +247,11 @@ export function describeStore(title: string, createFixture: () => Promise<StoreF
     test('events have no gaps and nobody changes or removes one', async () => {
       await store.commit(batch([], [sampleEvent(1)]));
       await expect(store.commit(batch([], [sampleEvent(3)]))).rejects.toMatchObject({ code: 'refused' });
-      expect(() => fixture.sql("UPDATE events SET actor = 'nobody'")).toThrow(/append-only/);
-      expect(() => fixture.sql('DELETE FROM events')).toThrow(/append-only/);
+      await expect(fixture.sql("UPDATE events SET actor = 'nobody'")).rejects.toThrow(/append-only/);
+      await expect(fixture.sql('DELETE FROM events')).rejects.toThrow(/append-only/);
     });
+
+    describeUsage({ store: () => store, commit, sql: (statement) => fixture.sql(statement) });
 
     test('ended leases leave the snapshot and are paged newest first', async () => {
       const leases = [1, 2, 3, 4].map((n) =>
@@ -384,7 +384,7 @@ function everyEntity(): readonly Change[] {
     {
       entity: 'project',
       id: 'p1',
-      after: { id: asId('p1'), name: 'one', quota: { gpus: 4, leases: null }, servedSeq: 12 },
+      after: { ...newProject(asId('p1'), 'one'), ...limited({ gpusByClass: { V100: 4 } }), servedSeq: 12 },
     },
     {
       entity: 'intent',
@@ -440,8 +440,10 @@ function everyEntity(): readonly Change[] {
         freeze: { sinceMs: NOW_MS, reason: 'power works', actor: 'user:admin@ops' },
         clockDoubt: null,
         mode: { kind: 'observe', reason: 'to try it' },
+        monthFromMs: NOW_MS,
         queueSeq: 8,
         grantSeq: 12,
+        eventFloor: null,
       },
     },
   ];

@@ -6,11 +6,13 @@ import { deepEqual } from '../../src/base/json.ts';
 import type { LeaseId } from '../../src/base/ids.ts';
 import type { Lease, LeaseStateKind } from '../../src/domain/model/lease.ts';
 import type { World } from '../../src/domain/world.ts';
-import type { StoredEvent } from '../../src/engine/ports.ts';
+import type { StoredEvent, UsageQuery, UsageSum } from '../../src/engine/ports.ts';
 import type { SimCloud } from '../../src/sim/cloud.ts';
 
 /** I3: how late something due may happen when nothing stands in its way. */
 const DUE_LATE_MS_MAX = 5000;
+/** After every history. */
+const FAR_MS = Date.UTC(2100, 0, 1);
 const HELD: ReadonlySet<string | null> = new Set<LeaseStateKind>([
   'starting',
   'active',
@@ -118,7 +120,57 @@ export function checkStored(world: World, loaded: World): readonly string[] {
   compare('flavors', world.flavors, loaded.flavors);
   const hosts = (w: World): Map<string, unknown> => new Map([...w.hosts].map(([id, row]) => [id, row.host]));
   compare('hosts', hosts(world), hosts(loaded));
+  for (const { projectId, ownerId, account } of world.accounts.all()) {
+    const other =
+      ownerId === null
+        ? loaded.accounts.ofProject(projectId)
+        : loaded.accounts.ofUser({ projectId, ownerId });
+    for (const [month, { used }] of account.months) {
+      const stored = other.months.get(month)?.used ?? 0;
+      if (used !== stored)
+        broken.push(
+          `I4: ${projectId}/${ownerId ?? 'all'} used ${used} ms × GPU in memory, ${stored} in the store`,
+        );
+    }
+  }
   if (!deepEqual(world.control, loaded.control)) broken.push('I4: the control record differs from the store');
+  return broken;
+}
+
+/**
+ * I5: the records of usage of each lease are what its books say, and what its events tell by themselves; and the
+ * sum of all is that of the leases, with what is held still.
+ */
+export function checkRecords(
+  events: readonly StoredEvent[],
+  leaseIds: readonly LeaseId[],
+  store: {
+    readLease(leaseId: LeaseId): Lease | null;
+    readUsed(leaseIds: readonly LeaseId[]): ReadonlyMap<LeaseId, number>;
+    sumUsage(query: UsageQuery): readonly UsageSum[];
+  },
+): readonly string[] {
+  const broken: string[] = [];
+  const told = new Map<string, number>();
+  for (const { id, data } of events) {
+    const { usage } = data as { readonly usage?: { readonly gpu_ms: number } };
+    if (usage !== undefined) told.set(id, (told.get(id) ?? 0) + usage.gpu_ms);
+  }
+  let sum = 0;
+  for (const id of leaseIds) {
+    const booked = store.readLease(id)?.usedDeviceMs ?? 0;
+    const recorded = store.readUsed([id]).get(id) ?? 0;
+    sum += booked;
+    if (booked !== recorded || booked !== (told.get(id) ?? 0))
+      broken.push(
+        `I5: ${id} used ${booked} ms × GPU, its records say ${recorded}, its events ${told.get(id) ?? 0}`,
+      );
+  }
+  const by = ['project', 'user', 'class', 'purpose'] as const;
+  const all = { projectId: null, ownerId: null, by, withRunning: true, limit: 10_000 };
+  const sums = store.sumUsage({ ...all, fromMs: 0, untilMs: FAR_MS });
+  const total = sums.reduce((ms, { deviceMs }) => ms + deviceMs, 0);
+  if (total !== sum) broken.push(`I5: the leases used ${sum} ms × GPU, the report says ${total}`);
   return broken;
 }
 

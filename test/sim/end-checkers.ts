@@ -5,6 +5,7 @@
  */
 import type { LeaseId } from '../../src/base/ids.ts';
 import type { Lease } from '../../src/domain/model/lease.ts';
+import { startExcess } from '../../src/domain/scheduler/limits.ts';
 import type { World } from '../../src/domain/world.ts';
 import type { StoredEvent } from '../../src/engine/ports.ts';
 
@@ -89,9 +90,7 @@ function whoWaits(world: World, lease: Lease, renewedAtMs: number): LeaseId | nu
     const wanted = other.request.demand;
     if (wanted.providerId !== demand.providerId || wanted.hostId !== null) continue;
     if (!Object.keys(wanted.devices).some((name) => demand.devices[name] !== undefined)) continue;
-    const gpus = Object.values(wanted.devices).reduce((sum, count) => sum + count, 0);
-    const limit = world.projects.get(other.projectId)?.quota.gpus ?? null;
-    if (limit === null || world.holding(other.projectId).gpus + gpus <= limit) return other.id;
+    if (startExcess(world, other, renewedAtMs) === null) return other.id;
   }
   return null;
 }

@@ -92,14 +92,13 @@ export class Operator {
       ownerId: 'user-0',
       name: 'adopted',
       flavorId: flavor.id,
-      hostId: row.host.id,
+      running: { hostId: row.host.id, connection: { host: ip.address, port: 22, user: 'ubuntu' } },
       refs: {
         portId: isWhole ? portId : null,
         serverId: server.id,
         floatingIpId: isWhole ? ip.id : null,
         address: ip.address,
       },
-      connection: { host: ip.address, port: 22, user: 'ubuntu' },
       durationMs: 2 * MINUTE_MS + prng.below(10 * MINUTE_MS),
       atEnd: prng.chance(0.5) ? 'shelve' : 'delete',
     };

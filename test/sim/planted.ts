@@ -72,14 +72,15 @@ const FAULTS: readonly Planted[] = [
     caughtBy: /I3/,
     also: {
       file: 'src/domain/commands/end.ts',
-      find: 'if (state.expiresAtMs > nowMs) return warn(draft, lease, state);',
-      replace: 'if (state.expiresAtMs - 30_000 > nowMs) return warn(draft, lease, state);',
+      find: 'const { world, nowMs } = draft;\n  if (state.expiresAtMs > nowMs)',
+      replace:
+        'const { world } = draft;\n  const nowMs = draft.nowMs + 30_000;\n  if (state.expiresAtMs > nowMs)',
     },
   },
   {
     what: 'a lease is renewed whoever waits',
     file: 'src/domain/commands/end.ts',
-    find: 'row === undefined || isWanted(world, row, state.claim)) return false;',
+    find: 'row === undefined || isWanted(world, row, state.claim, nowMs)) return false;',
     replace: 'row === undefined) return false;',
     caughtBy: /C10/,
   },

@@ -13,6 +13,7 @@ import { checkWorld } from '../../src/domain/invariants.ts';
 import { totalDevices } from '../../src/domain/scheduler/free.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../../src/domain/settings.ts';
 import { World } from '../../src/domain/world.ts';
+import { readEarlierUse } from '../../src/engine/earlier-use.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { StoreError, type StoredEvent } from '../../src/engine/ports.ts';
 import { createSession } from '../../src/openstack/session.ts';
@@ -24,7 +25,15 @@ import { openCore, type SqliteCore } from '../../src/store/sqlite/core.ts';
 import { createDirectStore } from '../../src/store/sqlite/direct.ts';
 import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
 import { T0 } from '../support/worlds.ts';
-import { checkAllGone, checkCloud, checkStored, checkUsage, DueChecker, checkEvents } from './checkers.ts';
+import {
+  checkAllGone,
+  checkCloud,
+  checkEvents,
+  checkRecords,
+  checkStored,
+  checkUsage,
+  DueChecker,
+} from './checkers.ts';
 import { checkTickets, EndChecker } from './end-checkers.ts';
 import { drawPolicy, OUTAGES, topologyOf } from './mixture.ts';
 import { Operator } from './operator.ts';
@@ -386,12 +395,16 @@ class History {
   async #checkTheEnd(events: readonly StoredEvent[]): Promise<void> {
     const engine = this.#engine;
     if (engine === null || this.#violations.length > 0) return;
-    const loaded = new World((await createDirectStore(this.#sqlite).load()).snapshot, this.#settings);
+    const store = createDirectStore(this.#sqlite);
+    const { snapshot } = await store.load();
+    const earlier = await readEarlierUse(store, this.#settings.timeZone, engine.nowMs());
+    const loaded = new World(snapshot, this.#settings, earlier);
     const broken = [
       ...checkAllGone(engine.world, this.#cloud, DEPLOYMENT_ID),
       ...checkStored(engine.world, loaded),
       ...checkEvents(events),
       ...checkTickets(events),
+      ...checkRecords(events, [...this.#gpus.keys()], this.#sqlite),
       ...checkUsage(
         events,
         (id) => this.#gpus.get(id) ?? 0,

@@ -8,6 +8,7 @@ import { HOUR_MS, MINUTE_MS } from '../../src/base/units.ts';
 import type { Actor } from '../../src/domain/actor.ts';
 import type { UserCommand } from '../../src/domain/command.ts';
 import type { Lease, LeaseStateKind, ReturnTicket } from '../../src/domain/model/lease.ts';
+import { NO_LIMITS, NO_PROJECT_LIMITS } from '../../src/domain/model/limits.ts';
 import type { LeaseRule } from '../../src/domain/policy/rules.ts';
 import type { World } from '../../src/domain/world.ts';
 
@@ -73,7 +74,7 @@ export function nextAct(world: World, prng: Prng, nowMs: number): Act | null {
   if (roll < 88) return drain(world, prng, nowMs);
   if (roll < 90) return admin({ type: 'service.freeze', reason: 'the operator looks at something' });
   if (roll < 96) return admin({ type: 'service.thaw' });
-  return quota(prng);
+  return limits(prng);
 }
 
 function borrow(world: World, prng: Prng, nowMs: number): Act {
@@ -128,6 +129,8 @@ function request(
     role: 'member',
     renew: prng.chance(0.2) ? prng.chance(0.5) : null,
     ticket: atEnd === 'delete' || prng.chance(0.6) ? null : ticket(prng, nowMs),
+    purpose: prng.chance(0.3) ? 'ci' : 'interactive',
+    exempt: null,
   };
 }
 
@@ -161,10 +164,22 @@ function drain(world: World, prng: Prng, nowMs: number): Act | null {
   return admin({ type: 'host.drain', hostId: host.id, fromMs, untilMs, reason: 'firmware' });
 }
 
-function quota(prng: Prng): Act {
+/** Limits of every kind come and go; often there are none, or nobody would get anything done. */
+function limits(prng: Prng): Act {
   const id = prng.pick(PROJECTS);
-  const gpus = prng.chance(0.5) ? null : 2 + prng.below(3);
-  return admin({ type: 'project.set', projectId: asId(id), name: id, gpus, leases: null });
+  const some = (chance: number, least: number, range: number): number | null =>
+    prng.chance(chance) ? least + prng.below(range) : null;
+  const command = { type: 'project.set', projectId: asId<'project'>(id), name: id } as const;
+  if (prng.chance(0.5)) return admin({ ...command, ...NO_PROJECT_LIMITS });
+  const whole = { gpus: some(0.6, 2, 3), gpusByClass: prng.chance(0.3) ? { V100: 1 + prng.below(3) } : {} };
+  const hours = some(0.2, 1, 20);
+  const longest = prng.chance(0.2) ? 20 * MINUTE_MS : null;
+  return admin({
+    ...command,
+    limits: { ...NO_LIMITS, ...whole, gpuHoursPerMonth: hours, durationMs: longest, queued: some(0.3, 2, 5) },
+    perUser: { ...NO_LIMITS, gpus: some(0.4, 1, 2), queued: some(0.2, 1, 3) },
+    users: prng.chance(0.3) ? { 'user-0': { gpus: 3, gpuHoursPerMonth: some(0.5, 1, 5) } } : {},
+  });
 }
 
 function onLease(

@@ -2,7 +2,14 @@ import type { Clock } from '../../src/base/clock.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { assertDefined } from '../../src/base/assert.ts';
 import { UsageError } from '../../src/cli/failure.ts';
-import type { CliIo, CloudLogins, ProgramEnd, ServeOptions, ServerCommands } from '../../src/cli/io.ts';
+import type {
+  CliIo,
+  CloudLogins,
+  ProgramEnd,
+  ProgramOutput,
+  ServeOptions,
+  ServerCommands,
+} from '../../src/cli/io.ts';
 import { runCli } from '../../src/cli/run.ts';
 
 export interface CliTestOptions {
@@ -18,6 +25,8 @@ export interface CliTestOptions {
   readonly server?: Partial<ServerCommands>;
   /** Left out: there is no clouds.yaml. */
   readonly clouds?: CloudLogins;
+  /** What programs write that are only listened to; null, or left out: there is no such program. */
+  readonly captured?: (name: string, args: readonly string[]) => ProgramOutput | null;
   /** How every program ends; null: there is none. */
   readonly programEnd?: ProgramEnd | null;
 }
@@ -38,6 +47,8 @@ export interface CliTest {
   /** Folders that were made, and files that were removed. */
   readonly folders: readonly string[];
   readonly removed: readonly string[];
+  /** Files that were made so. */
+  readonly readOnly: readonly string[];
 }
 
 /** The command line in this process, with an outside of texts. */
@@ -47,6 +58,7 @@ export function createCliTest(options: CliTestOptions = {}): CliTest {
   const served: ServeOptions[] = [];
   const folders: string[] = [];
   const removed: string[] = [];
+  const readOnly: string[] = [];
   const programs: (readonly string[])[] = [];
   let onWrite: (() => void) | null = null;
   const output = (name: 'stdout' | 'stderr') => ({
@@ -70,6 +82,11 @@ export function createCliTest(options: CliTestOptions = {}): CliTest {
       programs.push([name, ...args]);
       return options.programEnd === undefined ? { kind: 'exited', code: 0 } : options.programEnd;
     },
+    captureProgram: async (name, args) => {
+      programs.push([name, ...args]);
+      return options.captured?.(name, args) ?? null;
+    },
+    makeReadOnly: async (path) => void readOnly.push(path),
     readText: async (path) => assertDefined(options.files?.[path], `ENOENT: ${path}`),
     onInterrupt(callback) {
       interrupts.add(callback);
@@ -84,6 +101,10 @@ export function createCliTest(options: CliTestOptions = {}): CliTest {
       doctor: async () => ({ clouds: [], findings: [] }),
       doctorCatalogue: async () => [],
       configCheck: async () => options.faults ?? [],
+      backup: () => Promise.reject(new UsageError('there is no data folder', 'Make one.')),
+      checkBackup: () => Promise.reject(new UsageError('there is no backup', 'Make one.')),
+      migrateStore: () => Promise.reject(new UsageError('there is no store', 'Make one.')),
+      restore: () => Promise.reject(new UsageError('there is no backup', 'Make one.')),
       configPrint: async (path) => `path: ${path ?? 'default'}`,
       ...options.server,
     },
@@ -113,5 +134,6 @@ export function createCliTest(options: CliTestOptions = {}): CliTest {
     programs,
     folders,
     removed,
+    readOnly,
   };
 }

@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import type { LeaseJson } from '../../src/api/leases.ts';
 import type { StepKind } from '../../src/domain/provision/sighting.ts';
-import { CrashSite, eventually, type ServerProcess } from './process.ts';
+import { CrashSite, eventually, type IntentSeen, type ServerProcess, type SiteStore } from './process.ts';
 import { allEvents, cloudOf, differences, liveLeases, logFaults, madeIn } from './process-cloud.ts';
 
 export type CrashPoint = 'before_intent' | 'before_send' | 'after_reply' | 'after_commit';
@@ -36,9 +36,10 @@ const SETTLE_MS_MAX = 30_000;
 
 /**
  * Kills at the point, starts again, and expects that the lease gets where it was going and leaves nothing.
+ * `store` left out: SQLite.
  */
-export async function crashAt(point: CrashPoint, step: CrashStep): Promise<void> {
-  const site = new CrashSite();
+export async function crashAt(point: CrashPoint, step: CrashStep, store?: SiteStore): Promise<void> {
+  const site = new CrashSite(2, store);
   try {
     await crashOn(site, point, step);
   } finally {
@@ -56,7 +57,7 @@ async function crashOn(site: CrashSite, point: CrashPoint, step: CrashStep): Pro
     () => first.stderr(),
   );
   await first.end('SIGKILL');
-  expect(site.newestIntent()).toEqual(expectedIntent(point, step));
+  expect(await site.newestIntent()).toEqual(expectedIntent(point, step));
 
   const second = await site.start();
   await reaches(second, id, GOAL[step]);
@@ -98,7 +99,7 @@ async function reaches({ client }: ServerProcess, id: string, state: LeaseJson['
 }
 
 /** What the dead process must have left on record, if it died where it was meant to. */
-function expectedIntent(point: CrashPoint, step: CrashStep): ReturnType<CrashSite['newestIntent']> {
+function expectedIntent(point: CrashPoint, step: CrashStep): IntentSeen | null {
   const before = CALLS[step].at(-2);
   if (point === 'before_intent') return before === undefined ? null : { step: before, isOpen: false };
   return { step, isOpen: point !== 'after_commit' };

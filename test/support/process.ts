@@ -15,7 +15,7 @@ import { REALISTIC_TIMINGS, type SimTimings } from '../../src/sim/world.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 /** Two busy cores need seconds to load the program; what takes longer hangs. */
-const START_MS_MAX = 20_000;
+const START_MS_MAX = 40_000;
 
 /** A cloud that does everything at once: crash tests wait for Berth, not for builds. */
 const QUICK: SimTimings = {
@@ -36,7 +36,7 @@ export interface ServerProcess {
   readonly pid: number;
   readonly url: string;
   readonly client: Client;
-  /** Of the simulated cloud. */
+  /** Of the simulated cloud; empty without one. */
   readonly cloudUrl: string;
   readonly exited: Promise<Exit>;
   /** Everything that it has written to standard error so far. */
@@ -50,25 +50,44 @@ export interface StartOptions {
   readonly pausePoint?: string;
   /** Further arguments of `serve`. */
   readonly args?: readonly string[];
+  /** False: the configuration that `args` names has hosts of its own. Default: the simulated cloud. */
+  readonly isSimulated?: boolean;
+}
+
+/** Where the servers of a site keep what they know. */
+export interface SiteStore {
+  /** Arguments of `serve`. */
+  readonly args: readonly string[];
+  /** The step of the newest intent on record; null: there is none. Only while no server runs. */
+  newestIntent(): Promise<IntentSeen | null>;
+  remove(): Promise<void>;
+}
+
+export interface IntentSeen {
+  readonly step: string;
+  readonly isOpen: boolean;
 }
 
 /** A data folder with a quick simulated cloud in it; `remove` ends the servers on it that still run. */
 export class CrashSite {
   readonly dir: string;
   readonly data: string;
+  readonly #store: SiteStore;
   readonly #running = new Set<ServerProcess>();
 
-  constructor(hosts = 2) {
+  /** `store` left out: SQLite in the data folder. */
+  constructor(hosts = 2, store?: SiteStore) {
     this.dir = mkdtempSync(join(tmpdir(), 'berth-crash-'));
     this.data = join(this.dir, 'data');
     mkdirSync(this.data, { mode: 0o700 });
+    this.#store = store ?? sqliteIn(this.data);
     const cloud = new SimCloud({ topology: demoTopology(hosts), timings: QUICK });
     writeFileSync(join(this.data, 'simulated-cloud.json'), JSON.stringify(cloud), { mode: 0o600 });
   }
 
   /** Resolves once it serves; rejects with what it said if it ends before. */
   async start(options: StartOptions = {}): Promise<ServerProcess> {
-    const server = await startProcess(this.data, options);
+    const server = await startProcess(this.data, this.#with(options));
     this.#running.add(server);
     void server.exited.then(() => this.#running.delete(server));
     return server;
@@ -76,26 +95,40 @@ export class CrashSite {
 
   /** Runs a server that is expected to end by itself. */
   async startInVain(options: StartOptions = {}): Promise<Exit & { readonly stderr: string }> {
-    const { exited, stderr } = spawnServer(this.data, options);
+    const { exited, stderr } = spawnServer(this.data, this.#with(options));
     return { ...(await exited), stderr: stderr() };
   }
 
-  /** The step of the newest intent on record; null: there is none. Only while no server runs. */
-  newestIntent(): { readonly step: string; readonly isOpen: boolean } | null {
-    const db = new DatabaseSync(join(this.data, 'berth.sqlite'));
-    try {
-      const row = db.prepare('SELECT step, closed_at_ms FROM intents ORDER BY rowid DESC LIMIT 1').get();
-      if (row === undefined) return null;
-      return { step: String(row['step']), isOpen: row['closed_at_ms'] === null };
-    } finally {
-      db.close();
-    }
+  newestIntent(): Promise<IntentSeen | null> {
+    return this.#store.newestIntent();
+  }
+
+  #with(options: StartOptions): StartOptions {
+    return { ...options, args: [...this.#store.args, ...(options.args ?? [])] };
   }
 
   async remove(): Promise<void> {
     await Promise.all([...this.#running].map((server) => server.end('SIGKILL')));
+    await this.#store.remove();
     rmSync(this.dir, { recursive: true, force: true });
   }
+}
+
+function sqliteIn(data: string): SiteStore {
+  return {
+    args: [],
+    newestIntent: async () => {
+      const db = new DatabaseSync(join(data, 'berth.sqlite'));
+      try {
+        const row = db.prepare('SELECT step, closed_at_ms FROM intents ORDER BY rowid DESC LIMIT 1').get();
+        if (row === undefined) return null;
+        return { step: String(row['step']), isOpen: row['closed_at_ms'] === null };
+      } finally {
+        db.close();
+      }
+    },
+    remove: async () => undefined,
+  };
 }
 
 /**
@@ -155,7 +188,7 @@ async function startProcess(data: string, options: StartOptions): Promise<Server
   void exited.then(() => (isOver = true));
   const urls = (): readonly (string | undefined)[] => [
     / at (http:\S+) \(demo/.exec(stdout())?.[1],
-    /simulated cloud is at (http:[^;\s]+)/.exec(stdout())?.[1],
+    options.isSimulated === false ? '' : /simulated cloud is at (http:[^;\s]+)/.exec(stdout())?.[1],
   ];
   const said = (): string => `${stdout()}${stderr()}`;
   await eventually(

@@ -3,6 +3,7 @@ import { asId } from '../../src/base/ids.ts';
 import type { Provider } from '../../src/engine/ports.ts';
 import { createHomes } from '../../src/openstack/homes.ts';
 import { createOpenStackProvider, type OpenStackProviderOptions } from '../../src/openstack/provider.ts';
+import { createCatalogue } from '../../src/profiles/catalogue.ts';
 import type { OpenStackSession } from '../../src/openstack/session.ts';
 import { READY_AT_ONCE } from './readiness.ts';
 
@@ -30,6 +31,7 @@ export function simProvider(
     sshPort: 22,
     readiness: READY_AT_ONCE,
     configDrive: false,
+    profiles: createCatalogue([]),
     aliases: { 'tesla-v100': 'V100' },
     vcpuRatio: 4,
     hosts: [],

@@ -38,6 +38,8 @@ export interface ServiceOptions {
   readonly controllers?: ControllerOptions;
   /** The cloud and the clock of another service, whose store was lost. */
   readonly after?: SimulatedService;
+  /** File of the store, which may be there already; in memory where left out. */
+  readonly storePath?: string;
   /** Commits that fail, before or after they are written. */
   readonly storeHooks?: DirectHooks;
   /** Something to count or spoil what the provider answers. */
@@ -59,7 +61,6 @@ export class SimulatedService {
   readonly bugs: unknown[] = [];
   readonly #options: ServiceOptions;
   readonly #sqlite: SqliteCore;
-  readonly #deploymentId: string;
   #engine: Engine | null = null;
   #controllers: Controllers | null = null;
   #session: OpenStackSession | null = null;
@@ -75,8 +76,8 @@ export class SimulatedService {
       new SimCloud({ topology: { ...defaultTopology, projects, ...options.topology } });
     // Another generator than the first service's: the cloud draws its ids from it.
     this.prng = createPrng(options.seed ?? (options.after === undefined ? 1 : 2));
-    this.#deploymentId = options.after === undefined ? DEPLOYMENT_ID : 'd1d1d1d1';
-    this.#sqlite = openCore(new DatabaseSync(':memory:'), { deploymentId: this.#deploymentId });
+    const deploymentId = options.after === undefined ? DEPLOYMENT_ID : 'd1d1d1d1';
+    this.#sqlite = openCore(new DatabaseSync(options.storePath ?? ':memory:'), { deploymentId });
   }
 
   get engine(): Engine {
@@ -209,7 +210,7 @@ export class SimulatedService {
       clock: this.clock,
       callTimeoutMs: CALL_TIMEOUT_MS,
     }));
-    const world = { deploymentId: () => this.#deploymentId, session, clock: this.clock };
+    const world = { deploymentId: () => this.engine.world.control.deploymentId, session, clock: this.clock };
     return simProvider(world, this.#options.changes);
   }
 }

@@ -3,6 +3,12 @@ import { asId, type HostId, type LeaseId, type ProjectId } from '../../src/base/
 import type { ObservedHost, UserCommand } from '../../src/domain/command.ts';
 import type { Flavor } from '../../src/domain/model/flavor.ts';
 import { NO_DEVICES, NO_RESOURCES, type Device, type DeviceCounts } from '../../src/domain/model/host.ts';
+import {
+  NO_LIMITS,
+  NO_PROJECT_LIMITS,
+  type Limits,
+  type ProjectLimits,
+} from '../../src/domain/model/limits.ts';
 import type { Snapshot } from '../../src/domain/model/entities.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../../src/domain/settings.ts';
 import { World } from '../../src/domain/world.ts';
@@ -68,8 +74,10 @@ function snapshot(hosts: readonly ObservedHost[], flavors: readonly Flavor[]): S
       freeze: null,
       clockDoubt: null,
       mode: { kind: 'act' },
+      monthFromMs: null,
       queueSeq: 0,
       grantSeq: 0,
+      eventFloor: null,
     },
     hosts: hosts.map((host) => ({ ...host, drain: null })),
     flavors: flavors.map((each, position) => ({ ...each, position })),
@@ -108,10 +116,17 @@ export function create(id: string, flavorName: string, more: Partial<Create> = {
     ticket: null,
     image: null,
     sshPublicKey: null,
+    purpose: 'interactive',
+    exempt: null,
     waitUntilMs: null,
     window: null,
     ...more,
   };
+}
+
+/** Limits of a project as a whole, and nothing else. */
+export function limited(limits: Partial<Limits>): ProjectLimits {
+  return { ...NO_PROJECT_LIMITS, limits: { ...NO_LIMITS, ...limits } };
 }
 
 export const lease = (id: string): LeaseId => asId(id);

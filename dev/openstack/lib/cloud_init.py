@@ -2,7 +2,8 @@
 
 Pure: user data and public keys in, a Seed out. Read are `#cloud-config` parts,
 alone or in a multi-part MIME archive, plain or compressed. Parts of other types
-(shell scripts, boot hooks) are nobody's to run here and are left out.
+(shell scripts, boot hooks) are nobody's to run here and are left out. `runcmd` is
+run by a guest as nobody, in a place of its own (guest.py).
 """
 
 import base64
@@ -10,6 +11,7 @@ import binascii
 import dataclasses
 import email
 import re
+import shlex
 import zlib
 
 import yaml
@@ -24,6 +26,8 @@ TEXT_BYTES_MAX = 1 << 20
 PARTS_MAX = 50
 USERS_MAX = 20
 KEYS_MAX = 100
+FILES_MAX = 100
+COMMANDS_MAX = 200
 TRIES_MAX = 10
 
 # As useradd admits them; also keeps a name from being a path.
@@ -48,14 +52,19 @@ class Seed:
     host_keys: dict             # 'ed25519' -> the private key given for it
     final_message: str
     phone_home: PhoneHome | None
+    files: tuple = ()           # (absolute path, content, mode) of write_files
+    script: str = ''            # what runcmd becomes; '': nothing
 
 
 def seed_of(user_data, public_key):
     """The Seed of a server from its user data (base64) and its keypair's public
     key, either of which may be None. What cannot be read counts for nothing."""
     config = {}
-    for part in _cloud_configs(_decode(user_data)):
-        config.update(part)     # cloud-init's default merger: the later part wins
+    for part, merge_type in _cloud_configs(_decode(user_data)):
+        if 'list(append)' in merge_type and 'no_replace' in merge_type:
+            config = _appended(config, part)
+        else:
+            config.update(part)     # cloud-init's default merger: the later part wins
     keys, shells = _users(config, _lines(public_key))
     host_keys = {match[1]: str(value) for name, value in _mapping(config, 'ssh_keys').items()
                  if (match := HOST_KEY.fullmatch(str(name)))}
@@ -64,7 +73,9 @@ def seed_of(user_data, public_key):
                 hostname=hostname if isinstance(hostname, str) else None,
                 host_keys=host_keys,
                 final_message=str(config.get('final_message') or FINAL_MESSAGE),
-                phone_home=_phone_home(config))
+                phone_home=_phone_home(config),
+                files=tuple(_files(config)),
+                script=_script(config))
 
 
 def render(template, **values):
@@ -87,13 +98,13 @@ def _decode(user_data):
 
 
 def _cloud_configs(raw):
-    """The mapping of each cloud-config part, in order."""
-    parts = [raw]
+    """The mapping of each cloud-config part, in order, and how it is to be merged."""
+    parts = [(raw, '')]
     if re.match(rb'(?i)(content-type|mime-version)\s*:', raw):
         message = email.message_from_bytes(raw)
-        parts = [part.get_payload(decode=True) or b''
+        parts = [(part.get_payload(decode=True) or b'', part.get('Merge-Type', ''))
                  for part in message.walk() if not part.is_multipart()][:PARTS_MAX]
-    for part in parts:
+    for part, merge_type in parts:
         text = part.decode('utf-8', 'replace').lstrip()
         if not text.startswith('#cloud-config'):
             continue
@@ -102,7 +113,18 @@ def _cloud_configs(raw):
         except yaml.YAMLError:
             continue
         if isinstance(config, dict):
-            yield config
+            yield config, merge_type
+
+
+def _appended(old, new):
+    """cloud-init's list(append)+dict(recurse_list,no_replace)+str()."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        merged = {name: _appended(value, new[name]) if name in new else value
+                  for name, value in old.items()}
+        return {**{name: value for name, value in new.items() if name not in old}, **merged}
+    if isinstance(old, list) and isinstance(new, list):
+        return old + new
+    return old
 
 
 def _mapping(config, name):
@@ -172,3 +194,29 @@ def _phone_home(config):
     tries = wanted.get('tries', TRIES_MAX)
     tries = tries if isinstance(tries, int) else TRIES_MAX
     return PhoneHome(wanted['url'], post, max(1, min(tries, TRIES_MAX)))
+
+
+# -- what is put there and run ---------------------------------------------------
+
+def _files(config):
+    """write_files, of which only plain text is read."""
+    entries = config.get('write_files')
+    for entry in (entries if isinstance(entries, list) else [])[:FILES_MAX]:
+        if not isinstance(entry, dict) or entry.get('encoding'):
+            continue
+        path, content = entry.get('path'), entry.get('content')
+        if isinstance(path, str) and path.startswith('/') and isinstance(content, str):
+            mode = str(entry.get('permissions', '0644'))
+            yield path, content, int(mode, 8) if re.fullmatch('[0-7]{3,4}', mode) else 0o644
+
+
+def _script(config):
+    """runcmd as cloud-init's shellify writes it: each command by itself, lists quoted."""
+    commands = config.get('runcmd')
+    lines = []
+    for command in (commands if isinstance(commands, list) else [])[:COMMANDS_MAX]:
+        if isinstance(command, list):
+            lines.append(' '.join(shlex.quote(str(word)) for word in command))
+        elif isinstance(command, str):
+            lines.append(command)
+    return '#!/bin/sh\n' + '\n'.join(lines) + '\n' if lines else ''

@@ -1,7 +1,7 @@
 """One guest: what a server would be if its hypervisor were not made of paper.
 
-A guest boots, which shows on its console and may call home, and answers SSH at
-an address on the loopback interface as long as it has one. Its directory (host
+A guest boots, which shows on its console and may call home, runs what its user
+data say as nobody and in a place of its own, and answers SSH at an address on the loopback interface as long as it has one. Its directory (host
 keys, home directories, console) lives as long as the server; the process, the
 address and the sessions end when the guest is switched off.
 """
@@ -21,6 +21,12 @@ import cloud_init
 import settings as s
 
 GUEST_INIT = os.path.join(s.LIB_DIR, 'guest-init')
+GUEST_SETUP = os.path.join(s.LIB_DIR, 'guest-setup')
+# Who runs it: nobody that the machine knows, so that it can change nothing of it.
+SETUP_UID = 60999
+# The only places that it can put files into.
+SETUP_PLACES = ('/var/lib/', '/var/log/')
+SETUP_TIMEOUT_S = 120
 # Out of the way of the accounts of the machine, whose files a guest can reach.
 FIRST_UID = 61000
 DOMAIN = 'novalocal'
@@ -47,6 +53,7 @@ class Guest:
         self.started = time.monotonic()
         self.ready_at = self.started + boot_delay
         self.booted = False
+        self.setup = None           # the process that runs its runcmd
         self.off = threading.Event()
         self.address = None         # on the loopback interface
         self.door = None            # the process that sshd lives in
@@ -83,7 +90,8 @@ class Guest:
         if self.address and not self.door and now >= self.retry_at:
             self._open()
         if not self.booted:
-            self._finish_boot(now)
+            self.booted = True
+            threading.Thread(target=self._finish_boot, daemon=True).start()
 
     def close(self, addresses):
         """Nobody reaches the guest any more: its sessions end, its address goes."""
@@ -96,6 +104,8 @@ class Guest:
 
     def switch_off(self, addresses):
         self.off.set()
+        if self.setup:
+            _kill(self.setup)
         self.close(addresses)
 
     # -- its disk ---------------------------------------------------------------
@@ -184,18 +194,46 @@ class Guest:
 
     # -- its boot ---------------------------------------------------------------
 
-    def _finish_boot(self, now):
-        self.booted = True
+    def _finish_boot(self):
+        self._set_up()
+        if self.off.is_set():
+            return
         message = cloud_init.render(
             self.seed.final_message, version=cloud_init.VERSION,
             timestamp=time.strftime('%a, %d %b %Y %H:%M:%S +0000', time.gmtime()),
             datasource='DataSourceOpenStackLocal [net,ver=2]',
-            uptime=f'{now - self.started:.2f}')
+            uptime=f'{time.monotonic() - self.started:.2f}')
         self._say('-----BEGIN SSH HOST KEY KEYS-----\n'
                   + ''.join(key + '\n' for key in self.public_host_keys().values())
                   + f'-----END SSH HOST KEY KEYS-----\n{message}\n')
         if self.seed.phone_home and not os.path.exists(self._path('phoned-home')):
             threading.Thread(target=self._phone_home, daemon=True).start()
+
+    def _set_up(self):
+        """Once in the life of the server, as cc_runcmd does it."""
+        if not self.seed.script or os.path.exists(self._path('set-up')):
+            return
+        for place in SETUP_PLACES:
+            os.makedirs(self._path('setup' + place), exist_ok=True)
+        for file, content, mode in self.seed.files:
+            if not file.startswith(SETUP_PLACES) or '..' in file.split('/'):
+                continue
+            os.makedirs(os.path.dirname(self._path('setup' + file)), exist_ok=True)
+            self._write('setup' + file, content)
+            os.chmod(self._path('setup' + file), mode)
+        self._write('setup/runcmd', self.seed.script)
+        subprocess.run(['chown', '-R', f'{SETUP_UID}:{SETUP_UID}', self._path('setup'),
+                        self._path('console.log')], check=True)
+        self.setup = subprocess.Popen(
+            ['unshare', '--uts', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc',
+             'timeout', str(SETUP_TIMEOUT_S),
+             GUEST_SETUP, self.hostname, self.directory, str(SETUP_UID)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            cwd='/', start_new_session=True, preexec_fn=_die_with_parent)
+        self.setup.wait()
+        self.setup = None
+        if not self.off.is_set():
+            self._write('set-up', '')
 
     def _phone_home(self):
         """Once in the life of the server, as cc_phone_home does it."""

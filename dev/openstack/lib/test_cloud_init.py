@@ -47,6 +47,31 @@ class Users(unittest.TestCase):
         self.assertEqual(seed_of(config).keys, {})
 
 
+class SetUp(unittest.TestCase):
+
+    def test_commands_become_a_script_in_which_words_stay_words(self):
+        seed = seed_of({'runcmd': [['run', "it's", '$(x)'], 'echo a > b', 7]})
+        self.assertEqual(seed.script, "#!/bin/sh\nrun 'it'\"'\"'s' '$(x)'\necho a > b\n")
+        self.assertEqual(seed_of({}).script, '')
+
+    def test_files_are_plain_text_at_absolute_paths(self):
+        seed = seed_of({'write_files': [{'path': '/a', 'content': 'x', 'permissions': '0755'},
+                                        {'path': 'b', 'content': 'x'},
+                                        {'path': '/c', 'content': 'eA==', 'encoding': 'b64'}]})
+        self.assertEqual(seed.files, (('/a', 'x', 0o755),))
+
+    def test_a_part_may_ask_to_be_appended(self):
+        archive = email.mime.multipart.MIMEMultipart()
+        archive.attach(email.mime.text.MIMEText(
+            '#cloud-config\nruncmd: [first]\nhostname: one\n', 'cloud-config'))
+        part = email.mime.text.MIMEText(
+            '#cloud-config\nruncmd: [second]\nhostname: two\n', 'cloud-config')
+        part['Merge-Type'] = 'list(append)+dict(recurse_list,no_replace)+str()'
+        archive.attach(part)
+        seed = seed_of(archive.as_bytes())
+        self.assertEqual((seed.script, seed.hostname), ('#!/bin/sh\nfirst\nsecond\n', 'one'))
+
+
 class Documents(unittest.TestCase):
 
     def test_later_parts_of_an_archive_win(self):

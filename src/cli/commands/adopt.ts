@@ -22,7 +22,7 @@ export const adopt = defineCommand({
   summary: 'Make a server with a Berth tag that no record owns a lease again',
   description:
     'Without a server: lists those that can be adopted. What is not given is taken from the cloud; the lease keeps the id of its tag. ' +
-    'After a store was lost: `berth adopt --all --for 8h`, then `berth serve --mode act`.',
+    'After a store was lost, `berth rebuild` takes all of them.',
   examples: [
     'berth adopt',
     'berth adopt 0b6f3a52-5f0e-4c59-9b44-0b0a5c1d2e3f --for 8h',
@@ -30,7 +30,7 @@ export const adopt = defineCommand({
   ],
   args: { server: optionalArgument('SERVER', 'Id of the server in its cloud.') },
   options: {
-    all: flag('--all', 'Every server that is ACTIVE.'),
+    all: flag('--all', 'Every server that is ACTIVE or on the shelf.'),
     duration: duration('--for DURATION', 'How long from now.'),
     atEnd: choice('--at-end ACTION', ['shelve', 'delete'], 'shelve (default) or delete.'),
     name: text('--name NAME', 'Name of the lease.'),
@@ -67,8 +67,10 @@ function list(context: CliContext, options: ListFormat, servers: readonly Adopta
   printList(context, options, columns(context.nowMs), servers, 'There is nothing to adopt.');
 }
 
+const SHELVED = 'SHELVED_OFFLOADED';
+
 function isAdoptable({ status }: Adoptable): boolean {
-  return status === 'ACTIVE';
+  return status === 'ACTIVE' || status === SHELVED;
 }
 
 /** A server that no look has shown yet can still be adopted, with everything given. */
@@ -77,7 +79,7 @@ function known(servers: readonly Adoptable[], id: string): Known {
   if (found !== undefined && !isAdoptable(found)) {
     throw new UsageError(
       `server ${found.server_id} is ${found.status}`,
-      'Bring it to ACTIVE first, such as with `openstack server unshelve`.',
+      'Bring it to ACTIVE or SHELVED_OFFLOADED first, such as with `openstack server start`.',
     );
   }
   return found ?? { server_id: id };
@@ -106,12 +108,14 @@ function adoptionOf(server: Known, given: Given): AdoptionBody {
     project_id: need(given.project ?? server.project_id, '--project'),
     owner_id: need(given.owner ?? server.owner_id, '--owner'),
     flavor: need(given.flavor ?? server.flavor, '--flavor'),
-    host: need(given.host ?? server.host, '--host'),
-    connection: {
-      host: need(given.address ?? server.address, '--address'),
-      port: given.port ?? SSH_PORT,
-      user: given.user ?? USER_DEFAULT,
-    },
+    ...(server.status !== SHELVED && {
+      host: need(given.host ?? server.host, '--host'),
+      connection: {
+        host: need(given.address ?? server.address, '--address'),
+        port: given.port ?? SSH_PORT,
+        user: given.user ?? USER_DEFAULT,
+      },
+    }),
     duration: need(given.duration, '--for'),
     at_end: given.atEnd ?? 'shelve',
     lease_id: given.lease ?? server.lease_id,

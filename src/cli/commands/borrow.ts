@@ -6,10 +6,11 @@ import { endText, leaseName, nowText, stageOf } from '../lease-text.ts';
 import { shortId } from '../format/cell.ts';
 import { startProgress } from '../progress.ts';
 import { flag } from '../specs.ts';
+import { shellQuoted } from '../ssh-command.ts';
 import { readPublicKey } from '../ssh-key.ts';
 import { watchLease } from '../watch-lease.ts';
 import { roughDuration, relativeTime } from '../when.ts';
-import { createOptions, flavorArgument, NO_KEY, noteScratch, termsBody } from './lease-create.ts';
+import { createOptions, flavorArgument, NO_KEY, noteScratch, setupBody, termsBody } from './lease-create.ts';
 import { wantedBody } from './wanted.ts';
 
 export const borrow = defineCommand({
@@ -23,6 +24,7 @@ export const borrow = defineCommand({
     'berth borrow gpu.v100 --for 8h',
     '$(berth borrow gpu.v100 --for 2h --at-end delete)',
     'berth borrow gpu.v100 --for 8h --detach',
+    'berth borrow gpu.v100 --for 8h --profile nvidia-driver:version=550 --profile cuda:version=12.4',
     'berth borrow --requirements gpu=V100,count=2 --for 1d --wait 30m',
   ],
   args: { flavor: flavorArgument },
@@ -41,8 +43,11 @@ export const borrow = defineCommand({
         ...wanted,
         ...termsBody(options),
         name: options.name,
+        purpose: options.purpose ?? 'interactive',
+        override_limits: options.overrideLimits,
         image: options.image,
         ssh_public_key: keyFile?.key ?? null,
+        ...(await setupBody(context, options)),
         wait: options.wait,
       });
       const [lease] = leases;
@@ -56,7 +61,7 @@ export const borrow = defineCommand({
       const ready = await waitUntilReady(context, lease, interrupt.signal);
       return ready === null
         ? await interrupted(context, lease, options.keep, restore)
-        : await announce(context, ready);
+        : await announce(context, ready, keyFile?.identity ?? null);
     } finally {
       restore();
     }
@@ -89,7 +94,7 @@ async function waitUntilReady(
   }
 }
 
-async function announce(context: CliContext, lease: LeaseJson): Promise<ExitCode> {
+async function announce(context: CliContext, lease: LeaseJson, identity: string | null): Promise<ExitCode> {
   if (lease.state !== 'active' || lease.connection === null) {
     const tries = lease.setbacks.map(({ message }) => message).at(-1);
     const why = lease.cause === null && tries !== undefined ? `${endText(lease)} (${tries})` : endText(lease);
@@ -101,9 +106,13 @@ async function announce(context: CliContext, lease: LeaseJson): Promise<ExitCode
   context.note(
     `Ready after ${took}: ${leaseName(lease)}${lease.host === null ? '' : ` on ${lease.host}`}${ends}.`,
   );
+  for (const note of lease.notes) context.note(note);
   context.note(`Log in with: berth ssh ${shortId(lease.id)}`);
   context.note(`Give it back with: berth return ${shortId(lease.id)}`);
-  context.io.stdout.write(`${lease.connection.ssh}\n`);
+  const { host, port, user, ssh } = lease.connection;
+  // A key that ssh does not find by itself has to be named.
+  const words = ['ssh', '-i', identity ?? '', '-p', String(port), `${user}@${host}`];
+  context.io.stdout.write(`${identity === null ? ssh : shellQuoted(words)}\n`);
   return EXIT.ok;
 }
 

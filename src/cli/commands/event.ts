@@ -39,10 +39,15 @@ export const eventList = defineCommand({
     const lease = options.lease === null ? null : (await context.client.getLease(options.lease)).lease.id;
     const filter = { ...(lease !== null && { lease }), ...(options.type !== null && { type: options.type }) };
     const limit = options.limit ?? (options.follow ? 10 : LIMIT_DEFAULT);
-    const { events } = await context.client.listEvents({ ...filter, limit, order: 'newest' });
+    const { events, removed } = await context.client.listEvents({ ...filter, limit, order: 'newest' });
     const oldestFirst = events.toReversed();
     if (options.follow) return follow(context, oldestFirst, filter, format === 'json');
-    return printList(context, options, columns(context.nowMs), oldestFirst, 'Nothing has happened yet.');
+    printList(context, options, columns(context.nowMs), oldestFirst, 'Nothing has happened yet.');
+    // Who got as many as asked for may have reached what is removed or not; it is not what was asked.
+    if (removed !== null && events.length < limit) {
+      context.note(`Events up to ${removed.through} (${removed.at}) are kept no longer.`);
+    }
+    return EXIT.ok;
   },
 });
 

@@ -6,6 +6,7 @@ import { showOptions } from '../format/output.ts';
 import { argument, argumentsOf, duration, flag, requiredDuration, time, waitLimit } from '../specs.ts';
 import { ticketBody } from '../ticket.ts';
 import { leaseName, nowText } from '../lease-text.ts';
+import { overrideLimits } from './lease-create.ts';
 import { printLease } from './lease-view.ts';
 
 const lease = argument('LEASE', 'Id, or its beginning (at least 4 characters).');
@@ -28,6 +29,7 @@ export const leaseExtend = defineCommand({
     duration: duration('--for DURATION', 'By so much longer than planned now.'),
     until: time('--until TIME', 'Or the new end: +2h (from now), 18:00, or ISO 8601.'),
     max: flag('--max', 'Or as far as breaks no promise and the rules allow.'),
+    overrideLimits,
     ...showOptions,
   },
   async run(context, { args, options }) {
@@ -36,7 +38,7 @@ export const leaseExtend = defineCommand({
       throw new UsageError('how much longer is not clear', 'Give one of --for, --until and --max.');
     }
     const end = until === null ? { duration: longer } : { expires_at: formatTime(until) };
-    const body = max ? { max } : end;
+    const body = { ...(max ? { max } : end), override_limits: options.overrideLimits };
     const extended = await context.client.extendLease(args.lease, body);
     printLease(context, options, extended.lease);
   },
@@ -65,6 +67,7 @@ export const leaseUnshelve = defineCommand({
       "Longest time in the queue, or 'no': now or never. Default: no limit.",
     ),
     at: time('--at TIME', 'Not at once, but then: +8h, 08:00, or ISO 8601. It gets as long as before.'),
+    overrideLimits,
     ...showOptions,
   },
   async run(context, { args, options }) {
@@ -77,6 +80,7 @@ export const leaseUnshelve = defineCommand({
     const back = await context.client.unshelveLease(args.lease, {
       duration: options.duration,
       wait: options.wait,
+      override_limits: options.overrideLimits,
     });
     return printLease(context, options, back.lease);
   },

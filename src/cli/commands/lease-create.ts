@@ -1,12 +1,30 @@
 import type { LeaseJson } from '../../api/leases.ts';
 import { defineCommand } from '../command.ts';
 import type { CliContext } from '../context.ts';
+import { CliFailure, EXIT } from '../failure.ts';
 import { printList, showOptions } from '../format/output.ts';
-import { choice, duration, integer, optionalArgument, text, ticket, waitLimit } from '../specs.ts';
+import {
+  choice,
+  duration,
+  integer,
+  optionalArgument,
+  profiles,
+  type ProfileWanted,
+  text,
+  texts,
+  ticket,
+  waitLimit,
+} from '../specs.ts';
 import { readPublicKey } from '../ssh-key.ts';
 import { ticketBody, type TicketWhen } from '../ticket.ts';
 import { leaseColumns, printLease } from './lease-view.ts';
 import { wantedBody, wantedOptions } from './wanted.ts';
+
+/** For those who may lift limits, where any are in the way. */
+export const overrideLimits = text(
+  '--override-limits REASON',
+  'Admins: pass the limits of the project; the reason stands in the audit log.',
+);
 
 /** What `borrow` and `lease create` have in common. */
 export const createOptions = {
@@ -26,8 +44,36 @@ export const createOptions = {
     'Whether it goes on at its end while nobody waits; default: unless it is deleted then.',
   ),
   ticket: ticket('--ticket WHEN', 'Come back by itself: now (as soon as its time is over), +8h, 18:00 …'),
-  image: text('--image IMAGE', 'Image name or id; default: that of the cloud.'),
-  key: text('--key FILE', 'SSH public key; default ~/.ssh/id_ed25519.pub, id_ecdsa.pub or id_rsa.pub.'),
+  purpose: choice(
+    '--purpose PURPOSE',
+    ['interactive', 'ci'],
+    'As usage reports tell it: interactive (default), or ci for pipelines.',
+  ),
+  overrideLimits,
+  image: text(
+    '--image IMAGE',
+    'Image: name, id, family:NAME (the newest of it), or property:KEY=VALUE; default: that of the cloud.',
+  ),
+  key: text(
+    '--key FILE',
+    "SSH public key; 'agent': of ssh-agent; 'generate': one made for this (~/.ssh/berth_ed25519). Default: " +
+      'id_ed25519.pub, id_ecdsa.pub or id_rsa.pub of ~/.ssh, else that of the agent.',
+  ),
+  profiles: profiles(
+    '--profile PROFILE',
+    "Set the machine up: NAME or NAME:KEY=VALUE,…, repeatable; see 'berth image profile list'.",
+  ),
+  userData: text('--user-data FILE', 'User data of your own for cloud-init; runs before the profiles.'),
+  network: text('--network NETWORK', 'Network by id or name; default: as the cloud is configured.'),
+  address: choice(
+    '--address KIND',
+    ['floating', 'fixed'],
+    'How it is reached; default: as the cloud is configured.',
+  ),
+  sshFrom: texts(
+    '--ssh-from CIDR',
+    "Let SSH in from there, such as 192.0.2.0/24; 'auto': from where you are.",
+  ),
   wait: waitLimit('--wait DURATION', "Longest time in the queue, or 'no': now or never. Default: no limit."),
   ...wantedOptions,
 };
@@ -58,8 +104,11 @@ export const leaseCreate = defineCommand({
       ...wanted,
       ...termsBody(options),
       name: options.name,
+      purpose: options.purpose ?? 'interactive',
+      override_limits: options.overrideLimits,
       image: options.image,
       ssh_public_key: keyFile?.key ?? null,
+      ...(await setupBody(context, options)),
       wait: options.wait,
       count: options.count ?? 1,
     });
@@ -97,5 +146,34 @@ export function noteScratch(context: CliContext, lease: LeaseJson): void {
   );
 }
 
+/** The fields of a request body for what the machine is to be. Throws CliFailure where a file cannot be read. */
+export async function setupBody(
+  { io }: CliContext,
+  options: {
+    readonly profiles: readonly ProfileWanted[];
+    readonly userData: string | null;
+    readonly network: string | null;
+    readonly address: 'floating' | 'fixed' | null;
+    readonly sshFrom: readonly string[];
+  },
+) {
+  const { profiles: wanted, userData, network, address, sshFrom } = options;
+  const unreadable = (error: unknown): never => {
+    const why = error instanceof Error ? error.message : 'unknown failure';
+    throw new CliFailure(
+      `the user data ${userData ?? ''} cannot be read: ${why}`,
+      'Name a file.',
+      EXIT.usage,
+    );
+  };
+  return {
+    ...(wanted.length > 0 && { profiles: [...wanted] }),
+    ...(userData !== null && { user_data: await io.readText(userData).catch(unreadable) }),
+    ...(network !== null && { network }),
+    ...(address !== null && { address }),
+    ...(sshFrom.length > 0 && { ssh_from: [...sshFrom] }),
+  };
+}
+
 export const NO_KEY =
-  'No SSH public key was found in ~/.ssh, so none is put on the machine. Make one with ssh-keygen, or name one with --key.';
+  'No SSH public key was found in ~/.ssh or in ssh-agent, so none is put on the machine. Ask for one with --key generate.';

@@ -70,6 +70,8 @@ function leaseFields(lease: LeaseJson, nowMs: number): readonly Field[] {
     ['progress', textCell(lease.progress)],
     ['obstacle', textCell(lease.obstacle, 'warn')],
     ['connection', connectionCell(lease)],
+    ['profiles', linesCell(lease.profiles.map(profileText))],
+    ['notes', linesCell(lease.notes)],
     ['unreachable_since', timeCell(lease.unreachable_since, nowMs)],
     ['setbacks', setbacksCell(lease)],
     ['created_at', timeCell(lease.created_at, nowMs)],
@@ -94,6 +96,12 @@ function scratchText({ scratch_gib: gib, at_end: atEnd }: LeaseJson): string {
 
 function ticketCell({ ticket }: LeaseJson, nowMs: number): Cell {
   return ticket === 'now' ? shownAs(ticket, 'now (as soon as its time is over)') : timeCell(ticket, nowMs);
+}
+
+/** As `--profile` takes it. */
+function profileText({ name, params }: LeaseJson['profiles'][number]): string {
+  const given = Object.entries(params).map(([key, value]) => `${key}=${value}`);
+  return given.length === 0 ? name : `${name}:${given.join(',')}`;
 }
 
 /** A name that was only made of the id says nothing beside it. */

@@ -3,17 +3,13 @@ import type { CloudProjectJson } from '../../api/clouds.ts';
 import { ApiError } from '../../client/errors.ts';
 import { defineCommand } from '../command.ts';
 import type { CliContext } from '../context.ts';
-import { UsageError } from '../failure.ts';
-import { shownAs, textCell, type Cell } from '../format/cell.ts';
-import { listOptions, printList, printShow, showOptions, type Column } from '../format/output.ts';
-import { argument, limit, text } from '../specs.ts';
-
-/** As the API has it. */
-const QUOTA_MAX = 1_000_000;
+import { countsCell, shownAs, textCell, type Cell } from '../format/cell.ts';
+import { listOptions, printList, type Column } from '../format/output.ts';
+import { durationCell, limitCell, NO_LIMITS } from './limit-cells.ts';
 
 export const projectList = defineCommand({
   path: ['project', 'list'],
-  summary: 'List projects with their quotas, and where Berth may work in them',
+  summary: 'List projects with their limits, and where Berth may work in them',
   description:
     "Granted: the clouds in which Berth's account has a role on the project. Only admins see that, and projects " +
     'from which nobody has called yet.',
@@ -30,40 +26,16 @@ export const projectList = defineCommand({
     for (const { id, name } of (grants ?? []).flatMap((cloud) => cloud.projects)) {
       if (known.has(id)) continue;
       known.add(id);
-      rows.push({ id, name, quota: NO_QUOTA, granted: grantedIn(grants ?? [], id) });
+      rows.push({
+        id,
+        name,
+        limits: NO_LIMITS,
+        per_user: NO_LIMITS,
+        users: {},
+        granted: grantedIn(grants ?? [], id),
+      });
     }
     printList(context, options, columns, rows, 'There are no projects.');
-  },
-});
-
-export const projectSet = defineCommand({
-  path: ['project', 'set'],
-  summary: 'Create a project, or change its name and quotas',
-  description: 'What is not named stays as it is. Quotas limit what the project holds at one moment.',
-  examples: ['berth project set ml --gpus 8 --leases 20', 'berth project set ml --gpus none'],
-  args: { project: argument('PROJECT', 'Id, or name of a project that is known.') },
-  options: {
-    name: text('--name NAME', 'For people; default: the id.'),
-    gpus: limit('--gpus NUMBER', "Most GPUs, or 'none' for no limit.", QUOTA_MAX),
-    leases: limit('--leases NUMBER', "Most leases, or 'none' for no limit.", QUOTA_MAX),
-    ...showOptions,
-  },
-  async run(context, { args, options }) {
-    const { projects } = await context.client.listProjects();
-    const before = meantProject(projects, args.project);
-    const { project } = await context.client.putProject(before?.id ?? args.project, {
-      name: options.name ?? before?.name ?? null,
-      quota: {
-        gpus: changed(options.gpus, before?.quota.gpus ?? null),
-        leases: changed(options.leases, before?.quota.leases ?? null),
-      },
-    });
-    printShow(context, options, [
-      ['id', textCell(project.id)],
-      ['name', textCell(project.name)],
-      ['quota_gpus', quotaCell(project.quota.gpus)],
-      ['quota_leases', quotaCell(project.quota.leases)],
-    ]);
   },
 });
 
@@ -72,13 +44,15 @@ interface ProjectRow extends ProjectJson {
   readonly granted: readonly string[] | null;
 }
 
-const NO_QUOTA = { gpus: null, leases: null } as const;
-
 const columns: readonly Column<ProjectRow>[] = [
   { name: 'ID', cell: (project) => textCell(project.id) },
   { name: 'Name', cell: (project) => textCell(project.name) },
-  { name: 'Quota GPUs', cell: (project) => quotaCell(project.quota.gpus) },
-  { name: 'Quota Leases', cell: (project) => quotaCell(project.quota.leases) },
+  { name: 'GPUs', cell: ({ limits }) => limitCell(limits.gpus) },
+  { name: 'GPUs By Class', cell: ({ limits }) => countsCell(limits.gpus_by_class), sparse: true },
+  { name: 'Leases', cell: ({ limits }) => limitCell(limits.leases) },
+  { name: 'GPU Hours', cell: ({ limits }) => limitCell(limits.gpu_hours_per_month) },
+  { name: 'Longest', cell: ({ limits }) => durationCell(limits.max_duration_seconds), sparse: true },
+  { name: 'Queued', cell: ({ limits }) => limitCell(limits.queued), long: true },
   { name: 'Granted', cell: ({ granted }) => grantedCell(granted), sparse: true },
 ];
 
@@ -113,22 +87,4 @@ function grantedIn(grants: readonly CloudGrants[], projectId: string): readonly 
 function grantedCell(granted: readonly string[] | null): Cell {
   if (granted === null) return textCell(null);
   return shownAs([...granted], granted.length === 0 ? 'no' : granted.join(', '));
-}
-
-/** undefined: it is a new one. */
-function meantProject(projects: readonly ProjectJson[], idOrName: string): ProjectJson | undefined {
-  const exact = projects.find(({ id }) => id === idOrName);
-  const named = projects.filter(({ name }) => name === idOrName);
-  if (exact !== undefined || named.length <= 1) return exact ?? named[0];
-  const ids = named.map(({ id }) => id).join(', ');
-  throw new UsageError(`${named.length} projects are named '${idOrName}'`, `Give the id, one of ${ids}.`);
-}
-
-function changed(wish: number | 'none' | null, before: number | null): number | null {
-  if (wish === null) return before;
-  return wish === 'none' ? null : wish;
-}
-
-function quotaCell(quota: number | null): Cell {
-  return { ...shownAs(quota, quota === null ? 'no limit' : String(quota)), align: 'right' };
 }

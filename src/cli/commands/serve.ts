@@ -12,6 +12,7 @@ export const serve = defineCommand({
     'berth serve --demo',
     'berth serve --config /etc/berth/berth.yaml',
     'berth serve --cloud mycloud --data /var/lib/berth --mode observe',
+    'berth serve --store postgresql://berth@db1,db2/berth?sslmode=verify-full',
   ],
   local: true,
   args: {},
@@ -19,8 +20,14 @@ export const serve = defineCommand({
     configPath: text('--config FILE', 'Configuration file (YAML).'),
     cloud: text('--cloud NAME', 'Only this one of the clouds in the configuration.'),
     listen: text('--listen HOST:PORT', 'Where to listen; default localhost:8080.'),
-    dataDir: text('--data DIR', 'Folder of the embedded store; made if it is not there.'),
-    storeUrl: text('--store URL', 'Another store than SQLite; this version has none and refuses it.'),
+    dataDir: text(
+      '--data DIR',
+      "Folder of the server's own key and of the embedded store; made if it is not there.",
+    ),
+    storeUrl: text(
+      '--store URL',
+      'PostgreSQL database to store in, as postgresql://USER@HOST/DATABASE; default: SQLite in the data folder.',
+    ),
     mode: choice(
       '--mode MODE',
       ['act', 'observe'],
@@ -30,13 +37,13 @@ export const serve = defineCommand({
     insecureHttp: flag('--insecure-http', 'Allow listening beyond this machine without TLS.'),
   },
   async run({ io }, { options }) {
-    if (options.dataDir !== null && options.storeUrl !== null) {
-      throw new UsageError('the store is said twice', 'Give either --data or --store.');
-    }
-    if (options.listen !== null && !/^(\[[0-9a-fA-F:]+\]|[^\s:]+|):\d{1,5}$/.test(options.listen)) {
+    if (
+      options.listen !== null &&
+      !/^(unix:\/.+|(\[[0-9a-fA-F:]+\]|[^\s:]+|):\d{1,5})$/.test(options.listen)
+    ) {
       throw new UsageError(
-        `--listen is not HOST:PORT: '${options.listen}'`,
-        'Write it like localhost:8080 or [::1]:8080.',
+        `--listen is not HOST:PORT or unix:PATH: '${options.listen}'`,
+        'Write it like localhost:8080, [::1]:8080 or unix:/run/berth/berth.sock.',
       );
     }
     return io.server.serve(options);

@@ -9,6 +9,7 @@ import type { ProgramEnd } from '../io.ts';
 import { endText, leaseName, nowText, stageOf } from '../lease-text.ts';
 import { startProgress } from '../progress.ts';
 import { argument, flag, optionalArguments, text } from '../specs.ts';
+import { generatedIdentity } from '../ssh-key.ts';
 import { shellQuoted, sshArguments } from '../ssh-command.ts';
 import { watchLease } from '../watch-lease.ts';
 
@@ -47,7 +48,7 @@ export const ssh = defineCommand({
     }
     const words = sshArguments({
       ...connection,
-      identity: options.identity,
+      identity: options.identity ?? (await generatedIdentity(io)),
       knownHosts: hostKeysPath(io, lease.id),
       command: args.command,
     });

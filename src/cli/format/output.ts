@@ -48,17 +48,23 @@ export interface Column<Row> {
 /** A field of a single thing: its name as the API has it, and its value. */
 export type Field = readonly [name: string, cell: Cell];
 
-/** Prints a list to stdout. An empty table is a sentence on stderr (`none`), so that a pipe gets nothing. */
+/**
+ * Prints a list to stdout. An empty table is a sentence on stderr (`none`), so that a pipe gets nothing.
+ * `total`: the last row of a table, whatever it is sorted by, and of nothing else.
+ */
 export function printList<Row>(
   context: CliContext,
   format: ListFormat,
   columns: readonly Column<Row>[],
   rows: readonly Row[],
   none: string,
+  total: Row | null = null,
 ): void {
   const kind = format.format ?? 'table';
   const chosen = chooseColumns(columns, format, kind === 'table' ? rows : null);
-  const cells = sorted(rows, columns, format).map((row) => chosen.map((column) => column.cell(row)));
+  const shown = sorted(rows, columns, format);
+  const all = kind === 'table' && total !== null ? [...shown, total] : shown;
+  const cells = all.map((row) => chosen.map((column) => column.cell(row)));
   const header = chosen.map(({ name }) => name);
   const { stdout } = context.io;
   if (kind === 'table') {

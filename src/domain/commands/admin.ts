@@ -1,13 +1,18 @@
 /** Switches and records that only administrators (and Berth itself) change. */
 import type { ProjectId, TokenId } from '../../base/ids.ts';
+import type { Json } from '../../base/json.ts';
 import type { UserCommand } from '../command.ts';
 import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
 import type { Control } from '../model/control.ts';
 import type { Finding } from '../model/finding.ts';
+import type { Limits } from '../model/limits.ts';
 import type { Token } from '../model/token.ts';
+import { isUnused } from '../world.ts';
 import { schedule } from '../scheduler/pass.ts';
+import { newProject } from '../model/project.ts';
 import { DONE, type Handled } from './handled.ts';
+import { countMonths } from './limits.ts';
 
 export function freeze(draft: Draft, reason: string): Handled {
   const { control } = draft.world;
@@ -25,6 +30,28 @@ export function thaw(draft: Draft): Handled {
     draft.tell('service.thawed', 'control', 'control', null);
   }
   schedule(draft);
+  return DONE;
+}
+
+/**
+ * Only a store that never knew a lease may: what others carry its own mark would be nobody's afterwards. The
+ * rule of intents stays as it is: what is not adopted has no intent here, and is reported, never deleted.
+ */
+export function takeOver(draft: Draft, deploymentId: string): Handled {
+  const { control } = draft.world;
+  if (control.deploymentId === deploymentId) return DONE;
+  if (!isUnused(draft.world)) {
+    return refuse(
+      'invalid_state',
+      `This store has known leases as deployment ${control.deploymentId}.`,
+      'Only an empty store can take the place of a lost one; adopt servers of another deployment by id.',
+    );
+  }
+  putControl(draft, { deploymentId });
+  draft.tell('service.taken_over', 'control', 'control', 'its store was lost', {
+    deployment: deploymentId,
+    instead_of: control.deploymentId,
+  });
   return DONE;
 }
 
@@ -63,19 +90,25 @@ export function setProject(
   command: Extract<UserCommand, { readonly type: 'project.set' }>,
 ): Handled {
   const known = draft.world.projects.get(command.projectId);
-  const quota = { gpus: command.gpus, leases: command.leases };
-  const project = { id: command.projectId, name: command.name, quota, servedSeq: known?.servedSeq ?? 0 };
-  draft.put({ entity: 'project', id: project.id, after: project });
-  draft.tell(known === undefined ? 'project.created' : 'project.changed', 'project', project.id, null, quota);
+  const { projectId: id, name, limits, perUser, users } = command;
+  const project = { id, name, limits, perUser, users, servedSeq: known?.servedSeq ?? 0 };
+  draft.put({ entity: 'project', id, after: project });
+  countMonths(draft);
+  const type = known === undefined ? 'project.created' : 'project.changed';
+  draft.tell(type, 'project', id, null, {
+    limits: limitsJson(limits),
+    per_user: limitsJson(perUser),
+    users: Object.keys(users).length,
+  });
   schedule(draft);
   return DONE;
 }
 
-/** Its cloud decides what it is called; its quotas are Berth's. */
+/** Its cloud decides what it is called; its limits are Berth's. */
 export function seeProject(draft: Draft, projectId: ProjectId, name: string): Handled {
   const known = draft.world.projects.get(projectId);
   if (known?.name === name) return DONE;
-  const project = { quota: { gpus: null, leases: null }, servedSeq: 0, ...known, id: projectId, name };
+  const project = known === undefined ? newProject(projectId, name) : { ...known, name };
   draft.put({ entity: 'project', id: projectId, after: project });
   draft.tell(known === undefined ? 'project.created' : 'project.renamed', 'project', projectId, null, {
     name,
@@ -123,6 +156,11 @@ export function clearFinding(draft: Draft, code: Finding['code'], subject: strin
     draft.tell('finding.cleared', 'finding', finding.id, null, { code, subject });
   }
   return DONE;
+}
+
+function limitsJson(limits: Limits): Json {
+  const { gpusByClass, ...rest } = limits;
+  return { ...rest, gpusByClass: { ...gpusByClass } };
 }
 
 function putControl(draft: Draft, part: Partial<Control>): void {

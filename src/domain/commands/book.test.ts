@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { create, flavor, host, lease, project, slotHost, T0 } from '../../../test/support/worlds.ts';
+import { T0, create, flavor, host, lease, limited, project, slotHost } from '../../../test/support/worlds.ts';
 import { asId } from '../../base/ids.ts';
 import { parseTime } from '../../base/iso-time.ts';
 import { HOUR_MS, MINUTE_MS } from '../../base/units.ts';
@@ -57,7 +57,7 @@ describe('a window', () => {
 
   test('counts against the quota from the booking on', () => {
     const run = new PunctualRun([slotHost('s1', { V100: 4 })], [ONE, TWO]);
-    run.give({ type: 'project.set', projectId: project('demo'), name: 'demo', gpus: 2, leases: null });
+    run.give({ type: 'project.set', projectId: project('demo'), name: 'demo', ...limited({ gpus: 2 }) });
     run.give(create('w', 'one', { window: window(T0 + HOUR_MS) }));
     const second = create('v', 'two', { window: window(T0 + 3 * HOUR_MS) });
     expect(run.give(second)).toMatchObject({

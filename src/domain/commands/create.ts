@@ -3,13 +3,17 @@ import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
 import type { Flavor } from '../model/flavor.ts';
 import type { Demand, Lease, LeaseState } from '../model/lease.ts';
-import { fits, totalDevices } from '../scheduler/free.ts';
+import { newProject } from '../model/project.ts';
+import { fits } from '../scheduler/free.ts';
+import { startExcess, wishOf } from '../scheduler/limits.ts';
 import { scheduleNewcomer } from '../scheduler/pass.ts';
 import type { World } from '../world.ts';
 import { bookWindow } from './book.ts';
 import type { Handled } from './handled.ts';
+import { overLimit, refuseLength, refuseWaiting, refuseWish, tellExempt } from './limits.ts';
+import { demandOf, newLease, resolveWanted, settleRequest } from './request.ts';
+import type { CreateCommand, SettledRequest } from './request.ts';
 import { refuseTicket } from './shelf.ts';
-import { demandOf, newLease, resolveWanted, settleRequest, type CreateCommand } from './request.ts';
 
 export function createLeases(draft: Draft, asked: CreateCommand): Handled {
   const { world, nowMs } = draft;
@@ -24,8 +28,21 @@ export function createLeases(draft: Draft, asked: CreateCommand): Handled {
   const command = settled.request;
   const refusal = checkRequest(draft, command, flavor, demand);
   if (refusal !== null) return refusal;
+  const over = checkLimits(world, command, demand, nowMs);
+  if (over !== null && command.exempt === null) return over;
   ensureProject(draft, command);
-  if (command.window !== null) return bookWindow(draft, command, command.window, { flavor, demand });
+  const handled =
+    command.window === null
+      ? enqueue(draft, command, flavor, demand)
+      : bookWindow(draft, command, command.window, { flavor, demand });
+  if (handled.kind === 'reply' && command.exempt !== null)
+    for (const leaseId of command.leaseIds) tellExempt(draft, leaseId, command.exempt, over);
+  return handled;
+}
+
+/** Each joins the queue, and starts at once where it can. */
+function enqueue(draft: Draft, command: SettledRequest, flavor: Flavor, demand: Demand): Handled {
+  const { world, nowMs } = draft;
   const queueSeq = draft.nextQueueSeq(command.leaseIds.length);
   for (const [index, leaseId] of command.leaseIds.entries()) {
     const state: LeaseState = {
@@ -44,20 +61,38 @@ export function createLeases(draft: Draft, asked: CreateCommand): Handled {
       duration_s: command.durationMs / 1000,
     });
     scheduleNewcomer(draft, leaseId);
-    if (command.waitUntilMs !== null && command.waitUntilMs <= nowMs && isQueued(world, leaseId)) {
-      return refuse(
-        'no_capacity',
-        `Nothing for ${flavor.name} is free now, and you asked not to wait.`,
-        'Ask with a wait limit to join the queue, or see `berth explain` for what is in the way.',
-        'wait',
-      );
-    }
+    const waiting = world.leases.get(leaseId);
+    if (waiting?.state.kind !== 'queued') continue;
+    if (command.waitUntilMs !== null && command.waitUntilMs <= nowMs)
+      return mayNotWait(world, waiting, nowMs);
+    const refusal = command.exempt === null ? refuseWaiting(world, command) : null;
+    if (refusal !== null) return refusal;
   }
   return { kind: 'reply', reply: { kind: 'leases', leaseIds: command.leaseIds } };
 }
 
-function isQueued(world: World, leaseId: Lease['id']): boolean {
-  return world.leases.get(leaseId)?.state.kind === 'queued';
+/** For who asked now or never: it is a limit that stands in the way, or there is no room. */
+function mayNotWait(world: World, lease: Lease, nowMs: number): Handled {
+  const over = startExcess(world, lease, nowMs);
+  if (over !== null) return overLimit(over, null);
+  return refuse(
+    'no_capacity',
+    `Nothing for ${lease.request.flavorName} is free now, and you asked not to wait.`,
+    'Ask with a wait limit to join the queue, or see `berth explain` for what is in the way.',
+    'wait',
+  );
+}
+
+/** What the project, or the owner in it, may not ask for, whatever is free. */
+function checkLimits(
+  world: World,
+  command: SettledRequest,
+  demand: Demand,
+  nowMs: number,
+): ReturnType<typeof refuse> | null {
+  const { durationMs, window, leaseIds } = command;
+  const wish = wishOf(world, command, { demand, durationMs }, window?.fromMs ?? nowMs, leaseIds.length);
+  return refuseLength(world, command, durationMs) ?? refuseWish(world, wish, window !== null);
 }
 
 function refuseUnavailable(flavor: Flavor): ReturnType<typeof refuse> | null {
@@ -100,32 +135,7 @@ function checkRequest(draft: Draft, command: CreateCommand, flavor: Flavor, dema
       },
     );
   }
-  return checkQuota(world, command, demand);
-}
-
-/** A quota that the request alone exceeds is refused; one that is only used up at present makes it wait. */
-function checkQuota(world: World, command: CreateCommand, demand: Demand): Handled | null {
-  const quota = world.projects.get(command.projectId)?.quota;
-  if (quota === undefined) return null;
-  // A window is claimed at once and whole, so it must fit beside what is held; others start one by one.
-  const together = command.window === null ? 1 : command.leaseIds.length;
-  const gpus = totalDevices(demand.devices) * together;
-  const holding = command.window === null ? { gpus: 0, leases: 0 } : world.holding(command.projectId);
-  if (quota.gpus !== null && holding.gpus + gpus > quota.gpus)
-    return overQuota('GPUs', quota.gpus, holding.gpus, gpus);
-  if (quota.leases !== null && holding.leases + together > quota.leases)
-    return overQuota('leases', quota.leases, holding.leases, together);
   return null;
-}
-
-function overQuota(what: string, limit: number, inUse: number, wanted: number): Handled {
-  return refuse(
-    'quota_exceeded',
-    `Your project may hold ${limit} ${what} at once; it holds ${inUse} and this asks for ${wanted}.`,
-    'Return something, ask for less, or ask an administrator for a larger quota.',
-    null,
-    { quota: what, limit, in_use: inUse, wanted },
-  );
 }
 
 function everFits(world: World, demand: Demand): boolean {
@@ -140,11 +150,6 @@ function everFits(world: World, demand: Demand): boolean {
 
 function ensureProject(draft: Draft, command: CreateCommand): void {
   if (draft.world.projects.has(command.projectId)) return;
-  const project = {
-    id: command.projectId,
-    name: command.projectId,
-    quota: { gpus: null, leases: null },
-    servedSeq: 0,
-  };
+  const project = newProject(command.projectId, command.projectId);
   draft.put({ entity: 'project', id: project.id, after: project });
 }

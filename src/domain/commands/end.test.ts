@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { create, flavor, host, lease, project, slotHost, T0 } from '../../../test/support/worlds.ts';
+import { create, flavor, host, lease, limited, project, slotHost, T0 } from '../../../test/support/worlds.ts';
 import { asId } from '../../base/ids.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../base/units.ts';
 import { PunctualRun } from '../scheduler/punctual-run.fixtures.ts';
@@ -45,7 +45,7 @@ describe('a renewal', () => {
 
   test('is not kept back by who waits for other cards, or may hold no more', () => {
     const run = running();
-    run.give({ type: 'project.set', projectId: project('p2'), name: 'p2', gpus: 1, leases: null });
+    run.give({ type: 'project.set', projectId: project('p2'), name: 'p2', ...limited({ gpus: 1 }) });
     run.give(create('x', 'a100', { projectId: project('p2'), durationMs: 5 * HOUR_MS }));
     run.give(create('y', 'a100', { projectId: project('p3') }));
     run.give(create('z', 'one', { projectId: project('p2') }));

@@ -11,6 +11,7 @@ import { nextWarningAt } from '../policy/warnings.ts';
 import { isWanted } from '../scheduler/wanted.ts';
 import { afterEndMs } from '../settings.ts';
 import { latestEnd, longestEnd } from './latest-end.ts';
+import { limitedEnd, refuseComeback, refuseWaiting } from './limits.ts';
 
 type Active = Extract<Lease['state'], { readonly kind: 'active' }>;
 
@@ -40,7 +41,7 @@ function warn(draft: Draft, lease: Lease, state: Active): boolean {
   const warnAtMs = nextWarningAt(state, world.settings);
   if (warnAtMs === null || warnAtMs > nowMs) return false;
   const terms = termsOf(draft, lease);
-  const longest = longestEnd(state.sinceMs, terms);
+  const longest = limitedEnd(draft, lease, longestEnd(state.sinceMs, terms));
   const latest =
     longest.untilMs > state.expiresAtMs
       ? latestEnd(draft, lease, longest.untilMs)
@@ -82,9 +83,10 @@ function renew(draft: Draft, lease: Lease, state: Active): boolean {
   const { world, nowMs } = draft;
   const terms = termsOf(draft, lease);
   const row = world.hosts.get(state.claim.hostId);
-  if (!mayRenew(lease, terms) || row === undefined || isWanted(world, row, state.claim)) return false;
+  if (!mayRenew(lease, terms) || row === undefined || isWanted(world, row, state.claim, nowMs)) return false;
   const wishMs = Math.min(nowMs + terms.renewMs, state.sinceMs + terms.maxDurationMs);
-  const { untilMs } = latestEnd(draft, lease, wishMs);
+  const allowed = withinLimits(draft, lease, { untilMs: wishMs, why: null });
+  const { untilMs } = latestEnd(draft, lease, allowed.untilMs);
   if (untilMs - nowMs < Math.min(terms.renewMs, RENEWAL_MS_MIN)) return false;
   return draft.lease(
     lease.id,
@@ -94,7 +96,7 @@ function renew(draft: Draft, lease: Lease, state: Active): boolean {
     {
       from: formatTime(state.expiresAtMs),
       until: formatTime(untilMs),
-      longest_until: formatTime(longestEnd(state.sinceMs, terms).untilMs),
+      longest_until: formatTime(withinLimits(draft, lease, longestEnd(state.sinceMs, terms)).untilMs),
     },
   );
 }
@@ -116,16 +118,31 @@ function whyOver(draft: Draft, lease: Lease, { claim, sinceMs }: Active): string
   const terms = termsOf(draft, lease);
   if (!mayRenew(lease, terms)) return null;
   const row = world.hosts.get(claim.hostId);
-  if (row !== undefined && isWanted(world, row, claim)) return 'others wait for its GPU';
-  const leftMs = sinceMs + terms.maxDurationMs - nowMs;
-  if (leftMs < Math.min(terms.renewMs, RENEWAL_MS_MIN)) return longestEnd(sinceMs, terms).why;
+  if (row !== undefined && isWanted(world, row, claim, nowMs)) return 'others wait for its GPU';
+  const longest = withinLimits(draft, lease, longestEnd(sinceMs, terms));
+  if (longest.untilMs - nowMs < Math.min(terms.renewMs, RENEWAL_MS_MIN)) return longest.why;
   return 'its host is promised to others';
 }
 
-/** The place of a ticket that counts from the end on; null: there is none. */
-function placeOfTicket(draft: Draft, { ticket, request, refs }: Lease): PlaceInQueue | null {
+/** `limitedEnd`, but for a lease that an administrator lets pass the limits. */
+function withinLimits<T extends string | null>(
+  draft: Draft,
+  lease: Lease,
+  end: { readonly untilMs: number; readonly why: T },
+): { readonly untilMs: number; readonly why: T | string } {
+  return lease.request.exempt === null ? limitedEnd(draft, lease, end) : end;
+}
+
+/**
+ * The place of a ticket that counts from the end on; null: there is none. Where a limit is in its way, the
+ * ticket is looked at again when the disk is on the shelf.
+ */
+function placeOfTicket(draft: Draft, lease: Lease): PlaceInQueue | null {
+  const { ticket, request, refs } = lease;
   const isDue = ticket !== null && (ticket.kind === 'now' || ticket.atMs <= draft.nowMs);
   if (!isDue || request.atEnd === 'delete' || refs.serverId === null) return null;
+  const over = refuseComeback(draft, lease, request.durationMs) ?? refuseWaiting(draft.world, lease, 1);
+  if (over !== null) return null;
   return { queueSeq: draft.nextQueueSeq(), waitUntilMs: null };
 }
 

@@ -8,11 +8,12 @@ import { termsFor } from '../policy/rules.ts';
 import { schedule } from '../scheduler/pass.ts';
 import { extension, latestEnd, longestEnd, type LatestEnd } from './latest-end.ts';
 import { DONE, type Handled } from './handled.ts';
+import { limitedEnd, refuseExtension as refuseOverLimit, tellExempt } from './limits.ts';
 import { noSuchLease, timeInPast, wrongState } from './refusals.ts';
 
 export function extendLease(
   draft: Draft,
-  { leaseId, role, expiresAtMs }: Extract<UserCommand, { readonly type: 'lease.extend' }>,
+  { leaseId, role, expiresAtMs, exempt = null }: Extract<UserCommand, { readonly type: 'lease.extend' }>,
 ): Handled {
   const { world, nowMs } = draft;
   const lease = world.leases.get(leaseId);
@@ -23,21 +24,26 @@ export function extendLease(
   }
   const { projectId, request, state } = lease;
   const longest = longestEnd(state.sinceMs, termsFor(world, { projectId, role, demand: request.demand }));
-  const wishMs = expiresAtMs ?? longest.untilMs;
+  const wishMs =
+    expiresAtMs ?? (exempt === null ? limitedEnd(draft, lease, longest).untilMs : longest.untilMs);
   const isLater = wishMs > state.expiresAtMs;
   if (wishMs > longest.untilMs && isLater) return refuseTooLate(longest);
+  const over = refuseOverLimit(draft, lease, wishMs);
+  if (over !== null && exempt === null) return over;
   if (expiresAtMs !== null && !isLater) {
     draft.lease(lease.id, extension(draft, wishMs), 'lease.shortened', null, data(lease, wishMs));
+    if (exempt !== null) tellExempt(draft, lease.id, exempt, over);
     // Who was promised this GPU can have it earlier.
     schedule(draft);
     return DONE;
   }
-  if (!isLater) return refuseTooLate(longest);
+  if (!isLater) return refuseTooLate(limitedEnd(draft, lease, longest));
   const latest = latestEnd(draft, lease, wishMs);
   const untilMs = expiresAtMs ?? latest.untilMs;
   if (untilMs > latest.untilMs || untilMs <= state.expiresAtMs)
     return refuseConflict(lease, state.expiresAtMs, latest);
   draft.lease(lease.id, extension(draft, untilMs), 'lease.extended', null, data(lease, untilMs));
+  if (exempt !== null) tellExempt(draft, lease.id, exempt, over);
   // The head of the queue may have been promised this host, and now starts as early on another.
   schedule(draft);
   return DONE;

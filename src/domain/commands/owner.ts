@@ -9,14 +9,16 @@ import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
 import type { Claim } from '../model/claim.ts';
 import type { Flavor } from '../model/flavor.ts';
-import type { Intent, Lease } from '../model/lease.ts';
+import type { Connection, Intent, Lease, LeaseState } from '../model/lease.ts';
+import { holdingData } from '../model/usage.ts';
 import { refuseTooLong, termsFor } from '../policy/rules.ts';
-import { fits, totalDevices } from '../scheduler/free.ts';
+import { fits } from '../scheduler/free.ts';
 import { pickDevices, type HostRow } from '../scheduler/host-row.ts';
 import { schedule, scheduleNewcomer } from '../scheduler/pass.ts';
 import { afterEndMs } from '../settings.ts';
 import { demandOf } from './request.ts';
 import { DONE, type Handled } from './handled.ts';
+import { refuseComeback, refuseWaiting, tellExempt } from './limits.ts';
 import { noSuchLease, wrongState } from './refusals.ts';
 
 type AdoptCommand = Extract<UserCommand, { readonly type: 'lease.adopt' }>;
@@ -63,33 +65,57 @@ export function unshelveLease(
   const terms = termsFor(world, { projectId, role: command.role, demand: request.demand });
   const tooLong = refuseTooLong(durationMs, terms);
   if (tooLong !== null) return tooLong;
+  const exempt = command.exempt ?? null;
+  const over = refuseComeback(draft, lease, durationMs);
+  if (over !== null && exempt === null) return over;
   const queueSeq = draft.nextQueueSeq();
   const { waitUntilMs } = command;
   draft.lease(
     lease.id,
-    { type: 'unshelve', queueSeq, waitUntilMs, durationMs },
+    { type: 'unshelve', queueSeq, waitUntilMs, durationMs, exempt },
     'lease.unshelve_requested',
     null,
     {
       duration_s: durationMs / 1000,
     },
   );
+  if (exempt !== null) tellExempt(draft, lease.id, exempt, over);
   scheduleNewcomer(draft, lease.id);
-  return DONE;
+  const waits = world.leases.get(lease.id)?.state.kind === 'queued' && exempt === null;
+  return (waits ? refuseWaiting(world, lease) : null) ?? DONE;
 }
 
 /**
- * Takes a machine that carries a Berth tag, or that somebody started outside, into the books as an active
- * lease.
+ * Takes a machine that carries a Berth tag, or that somebody started outside, into the books: as an active
+ * lease, or as a shelved one.
  */
 export function adoptLease(draft: Draft, command: AdoptCommand): Handled {
   const { world, nowMs } = draft;
   const found = whatIsAdopted(draft, command);
   if (found.kind === 'refused') return found;
-  const { flavor, row } = found;
+  const { flavor, place } = found;
   const demand = demandOf(flavor, null);
   const expiresAtMs = nowMs + command.durationMs;
   const untilMs = expiresAtMs + afterEndMs(world.settings);
+  const { keepShelvedMs } = world.settings;
+  const state: LeaseState =
+    place === null
+      ? {
+          kind: 'shelved',
+          sinceMs: nowMs,
+          keepUntilMs: keepShelvedMs === null ? null : nowMs + keepShelvedMs,
+          warnedMs: null,
+        }
+      : {
+          kind: 'active',
+          sinceMs: nowMs,
+          claim: observedClaim(place.row, demand, nowMs, untilMs),
+          expiresAtMs,
+          connection: place.connection,
+          warnedMs: null,
+          renewedAtMs: null,
+          graceUntilMs: null,
+        };
   const lease: Lease = {
     id: command.leaseId,
     projectId: command.projectId,
@@ -108,6 +134,8 @@ export function adoptLease(draft: Draft, command: AdoptCommand): Handled {
       scratchGiB: flavor.scratchGiB,
       image: null,
       sshPublicKey: null,
+      purpose: 'interactive',
+      exempt: null,
     },
     reservationId: null,
     ticket: null,
@@ -115,23 +143,13 @@ export function adoptLease(draft: Draft, command: AdoptCommand): Handled {
     unreachableSinceMs: null,
     setbacks: [],
     usedDeviceMs: 0,
-    claimedAtMs: nowMs,
-    state: {
-      kind: 'active',
-      sinceMs: nowMs,
-      claim: observedClaim(row, demand, nowMs, untilMs),
-      expiresAtMs,
-      connection: command.connection,
-      warnedMs: null,
-      renewedAtMs: null,
-      graceUntilMs: null,
-    },
+    claimedAtMs: place === null ? null : nowMs,
+    state,
   };
   draft.addLease(lease, 'lease.adopted', {
-    host: row.host.name,
-    until: formatTime(expiresAtMs),
+    ...(place !== null && { host: place.row.host.name, until: formatTime(expiresAtMs) }),
     length: formatDuration(command.durationMs),
-    gpus: totalDevices(demand.devices),
+    ...holdingData(lease),
   });
   putOnRecord(draft, lease.id);
   return { kind: 'reply', reply: { kind: 'leases', leaseIds: [lease.id] } };
@@ -148,11 +166,15 @@ function putOnRecord(draft: Draft, leaseId: LeaseId): void {
   draft.put({ entity: 'intent', id, after: null });
 }
 
+interface Adopted {
+  readonly kind: 'found';
+  readonly flavor: Flavor;
+  /** null: on the shelf. */
+  readonly place: { readonly row: HostRow; readonly connection: Connection } | null;
+}
+
 /** The flavor and the host of a machine that is to be adopted, or why it cannot be. */
-function whatIsAdopted(
-  draft: Draft,
-  command: AdoptCommand,
-): { readonly kind: 'found'; readonly flavor: Flavor; readonly row: HostRow } | ReturnType<typeof refuse> {
+function whatIsAdopted(draft: Draft, command: AdoptCommand): Adopted | ReturnType<typeof refuse> {
   const { world } = draft;
   const flavor = world.flavors.get(command.flavorId);
   if (flavor === undefined)
@@ -161,14 +183,6 @@ function whatIsAdopted(
       `There is no flavor '${command.flavorId}'.`,
       'See `berth flavor list`.',
       'flavor_id',
-    );
-  const row = world.hosts.get(command.hostId);
-  if (row === undefined)
-    return refuse(
-      'host_unknown',
-      `There is no host '${command.hostId}'.`,
-      'See `berth host list`.',
-      'host_id',
     );
   const holder = [...world.leases.values()].find(
     (lease) => lease.id === command.leaseId || lease.refs.serverId === command.refs.serverId,
@@ -181,6 +195,12 @@ function whatIsAdopted(
       'server_id',
       { lease: holder.id },
     );
+  const { running } = command;
+  if (running === null) return { kind: 'found', flavor, place: null };
+  const { hostId, connection } = running;
+  const row = world.hosts.get(hostId);
+  if (row === undefined)
+    return refuse('host_unknown', `There is no host '${hostId}'.`, 'See `berth host list`.', 'host_id');
   if (row.host.claimKind === 'unit' && !fits(row.free, flavor)) {
     return refuse(
       'no_capacity',
@@ -189,7 +209,7 @@ function whatIsAdopted(
       'host_id',
     );
   }
-  return { kind: 'found', flavor, row };
+  return { kind: 'found', flavor, place: { row, connection } };
 }
 
 /** The claim of something that is there already: a fact, not a grant. */

@@ -117,9 +117,8 @@ describe('adoption', () => {
     ownerId: 'ann',
     name: id,
     flavorId: ONE.id,
-    hostId: host(on),
+    running: { hostId: host(on), connection: { host: '192.0.2.7', port: 22, user: 'ubuntu' } },
     refs: { ...NO_REFS, serverId: `server-${id}` },
-    connection: { host: '192.0.2.7', port: 22, user: 'ubuntu' },
     durationMs: HOUR_MS,
     atEnd: 'delete',
   });
@@ -129,7 +128,7 @@ describe('adoption', () => {
     run.give(create('a', 'one'));
     expect(run.give(adopt('found', 's1'))).toMatchObject({ kind: 'decided' });
     expect(run.state(lease('found'))).toBe('active');
-    expect(run.world.holding(project('demo'))).toEqual({ gpus: 2, leases: 2 });
+    expect(run.world.accounts.ofProject(project('demo'))).toMatchObject({ gpus: 2, leases: 2 });
   });
 
   test('on a host whose cards Berth knows, it needs cards that nobody has', () => {

@@ -6,6 +6,7 @@ import type { StepFailure, SystemCommand } from '../command.ts';
 import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
 import type { Lease, ProviderRefs } from '../model/lease.ts';
+import { SETUP_WORD_LENGTH_MAX } from '../model/setup.ts';
 import { fits, isOverdrawn } from '../scheduler/free.ts';
 import type { HostRow } from '../scheduler/host-row.ts';
 import { schedule } from '../scheduler/pass.ts';
@@ -38,11 +39,21 @@ export function leaseCalledHome(draft: Draft, leaseId: LeaseId): Handled {
   return DONE;
 }
 
+/** As `leaseCalledHome`. */
+export function leaseSetupTold(draft: Draft, command: Reported<'lease.setupTold'>): Handled {
+  const lease = draft.world.leases.get(command.leaseId);
+  if (lease?.state.kind !== 'starting') return stale();
+  const word = command.word.slice(0, SETUP_WORD_LENGTH_MAX);
+  draft.lease(command.leaseId, { type: 'setupTold', word }, 'lease.setup_told', word);
+  return DONE;
+}
+
 export function leaseReady(draft: Draft, command: Reported<'lease.ready'>): Handled {
   const { world } = draft;
-  const { connection } = command;
-  const event = { type: 'ready', connection, endEstimateMs: afterEndMs(world.settings) } as const;
-  const ready = draft.lease(command.leaseId, event, 'lease.activated', null, {
+  const { connection, notes = [] } = command;
+  const event = { type: 'ready', connection, endEstimateMs: afterEndMs(world.settings), notes } as const;
+  const told = notes.length === 0 ? null : notes.join('; ');
+  const ready = draft.lease(command.leaseId, event, 'lease.activated', told, {
     host: connection.host,
     port: connection.port,
   });

@@ -6,8 +6,9 @@ import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
 import { flavorsMeant, type Flavor } from '../model/flavor.ts';
 import { NO_REFS, type AtEnd, type Demand, type Lease, type LeaseState } from '../model/lease.ts';
-import { refuseTooLong, termsFor } from '../policy/rules.ts';
+import { refuseTooLong, termsFor, type Terms } from '../policy/rules.ts';
 import { countsKey, countOf, totalDevices } from '../scheduler/free.ts';
+import { longestLease } from '../scheduler/limits.ts';
 import type { World } from '../world.ts';
 
 export type CreateCommand = Extract<UserCommand, { readonly type: 'lease.create' }>;
@@ -44,6 +45,9 @@ export function newLease(
       scratchGiB: parts.flavor.scratchGiB,
       image: command.image,
       sshPublicKey: command.sshPublicKey,
+      purpose: command.purpose,
+      exempt: command.exempt,
+      ...(command.setup !== undefined && { setup: command.setup }),
     },
     reservationId: command.window?.reservationId ?? null,
     ticket: command.ticket,
@@ -66,7 +70,7 @@ export function settleRequest(
   demand: Demand,
 ): { readonly kind: 'settled'; readonly request: SettledRequest } | ReturnType<typeof refuse> {
   const terms = termsFor(world, { ...command, demand });
-  const durationMs = command.durationMs ?? terms.defaultDurationMs;
+  const durationMs = command.durationMs ?? defaultLength(world, command, terms);
   if (durationMs === null) {
     return refuse(
       'missing_field',
@@ -81,6 +85,13 @@ export function settleRequest(
   const atEnd = command.atEnd ?? terms.atEnd;
   const renew = command.renew ?? atEnd !== 'delete';
   return { kind: 'settled', request: { ...command, durationMs, atEnd, renew } };
+}
+
+/** The default of the rules, but no longer than the limits of who asks allow. */
+function defaultLength(world: World, command: CreateCommand, { defaultDurationMs }: Terms): number | null {
+  const longest = command.exempt === null ? longestLease(world, command.projectId, command.ownerId) : null;
+  if (defaultDurationMs === null || longest === null) return defaultDurationMs;
+  return Math.min(defaultDurationMs, longest.durationMs);
 }
 
 /** Several leases of one request are told apart by a number. */

@@ -8,6 +8,7 @@ import type { Lease, ReturnTicket } from '../model/lease.ts';
 import { keepWarningAt } from '../policy/warnings.ts';
 import { scheduleNewcomer } from '../scheduler/pass.ts';
 import { DONE, type Handled } from './handled.ts';
+import { refuseComeback, refuseWaiting } from './limits.ts';
 import { noSuchLease, timeInPast, wrongState } from './refusals.ts';
 
 type Shelved = Extract<Lease['state'], { readonly kind: 'shelved' }>;
@@ -42,19 +43,34 @@ export function shelvedDue(draft: Draft, lease: Lease, state: Shelved): boolean 
   );
 }
 
-/** Joins the queue with the ticket of a lease that is on the shelf. */
+/**
+ * Joins the queue with the ticket of a lease that is on the shelf. Where a limit of its project or owner is in
+ * the way it stays there, and the ticket is void: else it would be tried again and again.
+ */
 export function useTicket(draft: Draft, lease: Lease): boolean {
   const { durationMs } = lease.request;
+  const over = refuseComeback(draft, lease, durationMs);
+  if (over !== null) return voidTicket(draft, lease, over.refusal.message);
+  const mark = draft.mark();
   const queueSeq = draft.nextQueueSeq();
   const queued = draft.lease(
     lease.id,
-    { type: 'unshelve', queueSeq, waitUntilMs: null, durationMs },
+    { type: 'unshelve', queueSeq, waitUntilMs: null, durationMs, exempt: null },
     'lease.ticket_used',
     'it comes back by itself, with its return ticket',
     { duration_s: durationMs / 1000 },
   );
-  if (queued) scheduleNewcomer(draft, lease.id);
-  return queued;
+  if (!queued) return false;
+  scheduleNewcomer(draft, lease.id);
+  if (draft.world.leases.get(lease.id)?.state.kind !== 'queued') return true;
+  const crowded = refuseWaiting(draft.world, lease);
+  if (crowded === null) return true;
+  draft.rollbackTo(mark);
+  return voidTicket(draft, lease, crowded.refusal.message);
+}
+
+function voidTicket(draft: Draft, { id }: Lease, why: string): boolean {
+  return draft.lease(id, { type: 'ticket', ticket: null }, 'lease.ticket_void', why);
 }
 
 export function keepLease(

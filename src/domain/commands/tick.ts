@@ -8,6 +8,7 @@ import { grant, schedule, startsPaused } from '../scheduler/pass.ts';
 import type { Handled } from './handled.ts';
 import { undrainHost } from './drain.ts';
 import { activeDue } from './end.ts';
+import { countMonths } from './limits.ts';
 import { startFailed } from './provider.ts';
 import { keepUntil, shelvedDue } from './shelf.ts';
 
@@ -56,6 +57,10 @@ function isHeldBack(draft: Draft, key: DueKey): boolean {
 }
 
 function handleDue(draft: Draft, key: DueKey): boolean {
+  if (key.kind === 'month') {
+    countMonths(draft);
+    return true;
+  }
   if (key.kind === 'host') {
     undrainHost(draft, key.id);
     return true;
@@ -88,7 +93,7 @@ function leaseDue(draft: Draft, lease: Lease): boolean {
       // It was due for something else, and something handled before it in this tick has let it start.
       if (state.deadlineMs > nowMs) return false;
       if (world.control.freeze !== null || world.control.mode.kind === 'observe') return false;
-      const waited = formatDuration(world.settings.startTimeoutMs);
+      const waited = formatDuration(state.deadlineMs - state.sinceMs);
       startFailed(draft, lease, {
         code: 'start_timed_out',
         message: `it was not ready after ${waited}${state.obstacle === null ? '' : `: ${state.obstacle}`}`,

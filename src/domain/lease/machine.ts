@@ -19,6 +19,7 @@ import {
   type StartProgress,
   type StartPromise,
 } from '../model/lease.ts';
+import { SETUP_WORDS_MAX } from '../model/setup.ts';
 import { totalDevices } from '../scheduler/free.ts';
 
 export type LeaseEvent =
@@ -33,7 +34,14 @@ export type LeaseEvent =
   | { readonly type: 'progress'; readonly progress: StartProgress; readonly obstacle: string | null }
   /** The machine says by itself that it is up. */
   | { readonly type: 'calledHome' }
-  | { readonly type: 'ready'; readonly connection: Connection; readonly endEstimateMs: number }
+  /** The machine tells of its set-up. */
+  | { readonly type: 'setupTold'; readonly word: string }
+  | {
+      readonly type: 'ready';
+      readonly connection: Connection;
+      readonly endEstimateMs: number;
+      readonly notes?: readonly string[];
+    }
   /** This try is over: take away what it left, then queue again. */
   | { readonly type: 'retryElsewhere' }
   /** No try will succeed. */
@@ -60,6 +68,8 @@ export type LeaseEvent =
       readonly queueSeq: number;
       readonly waitUntilMs: number | null;
       readonly durationMs: number;
+      /** See LeaseRequest.exempt. */
+      readonly exempt: string | null;
     }
   /** Nothing of it exists outside any more. */
   | { readonly type: 'gone' }
@@ -185,6 +195,12 @@ function fromStarting(state: StateOf<'starting'>, event: LeaseEvent, nowMs: numb
       return { ...state, progress: event.progress, obstacle: event.obstacle };
     case 'calledHome':
       return state.calledHome ? null : { ...state, calledHome: true };
+    case 'setupTold': {
+      const words = state.setupWords ?? [];
+      // A call whose answer was lost is repeated.
+      if (words.at(-1) === event.word) return null;
+      return { ...state, setupWords: [...words, event.word].slice(-SETUP_WORDS_MAX) };
+    }
     case 'ready':
       // The lease's time is counted from here; `enter` knows how long it is.
       return {
@@ -196,6 +212,7 @@ function fromStarting(state: StateOf<'starting'>, event: LeaseEvent, nowMs: numb
         warnedMs: null,
         renewedAtMs: null,
         graceUntilMs: null,
+        ...(event.notes !== undefined && event.notes.length > 0 && { notes: event.notes }),
       };
     case 'retryElsewhere':
       // A machine that was to come back from the shelf is never deleted for a failed try: its disk is on it.
@@ -344,9 +361,11 @@ function enter(lease: Lease, state: LeaseState, event: LeaseEvent, nowMs: number
   if (heldBefore === null && heldAfter !== null) claimedAtMs = nowMs;
   if (event.type === 'gone') refs = NO_REFS;
   if (state.kind !== lease.state.kind) unreachableSinceMs = null;
-  if (event.type === 'unshelve') request = { ...request, durationMs: event.durationMs };
+  if (event.type === 'unshelve') request = { ...request, durationMs: event.durationMs, exempt: event.exempt };
   // Its one journey has begun.
   if (event.type === 'unshelve' || (state.kind === 'shelving' && state.again !== null)) ticket = null;
+  // It comes back as any other does: what let it pass the limits was for the time that is over.
+  if (event.type === 'expire' && event.again !== null) request = { ...request, exempt: null };
   let entered = state;
   if (state.kind === 'active' && event.type === 'ready') {
     const expiresAtMs = nowMs + request.durationMs;

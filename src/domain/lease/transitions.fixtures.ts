@@ -69,6 +69,16 @@ export const TRANSITIONS: Readonly<
     ending: null,
     ended: null,
   },
+  setupTold: {
+    reserved: null,
+    queued: null,
+    starting: 'starting',
+    active: null,
+    shelving: null,
+    shelved: null,
+    ending: null,
+    ended: null,
+  },
   ready: {
     reserved: null,
     queued: null,

@@ -6,6 +6,7 @@ import type { IdempotencyRecord } from './idempotency.ts';
 import type { Intent, Lease } from './lease.ts';
 import type { Project } from './project.ts';
 import type { Token } from './token.ts';
+import type { UsageRecord } from './usage.ts';
 
 /** All that the world consists of: what the store keeps in a table each, and what a change can alter. */
 export interface Entities {
@@ -18,6 +19,8 @@ export interface Entities {
   readonly finding: Finding;
   readonly idempotency: IdempotencyRecord;
   readonly control: Control;
+  /** Only ever added; the store has all of them, the world what it needs to sum. */
+  readonly usage: UsageRecord;
 }
 
 export type EntityKind = keyof Entities;

@@ -9,7 +9,11 @@ import type {
 } from '../../base/ids.ts';
 import type { Claim } from './claim.ts';
 import type { DeviceCounts, Resources } from './host.ts';
+import type { Setup } from './setup.ts';
 import type { Role } from './token.ts';
+
+/** What it is for, as usage reports tell it: somebody works on it, or a pipeline does. */
+export type Purpose = 'interactive' | 'ci';
 
 /**
  * What happens at the end: keep the root disk (shelve), delete, or shelve and delete only what cannot be
@@ -48,6 +52,11 @@ export interface LeaseRequest {
   readonly image: string | null;
   /** OpenSSH public key of the borrower, put on the machine; null: none. */
   readonly sshPublicKey: string | null;
+  readonly purpose: Purpose;
+  /** Why an administrator lets it pass the limits of its project; null: they hold. */
+  readonly exempt: string | null;
+  /** Left out: nothing beside building it. */
+  readonly setup?: Setup;
 }
 
 /** What exists outside for this lease; carried through all states so that nothing made is ever forgotten. */
@@ -146,6 +155,8 @@ export type LeaseState =
       readonly obstacle: string | null;
       /** The machine has told by itself that it is up. */
       readonly calledHome: boolean;
+      /** What it has told of its set-up by calls, oldest first; at most SETUP_WORDS_MAX. Left out: nothing. */
+      readonly setupWords?: readonly string[];
     }
   | {
       readonly kind: 'active';
@@ -162,6 +173,8 @@ export type LeaseState =
       readonly renewedAtMs: number | null;
       /** Its time is over, and its owner may still save something until then; null: no grace has begun. */
       readonly graceUntilMs: number | null;
+      /** What its set-up wants the borrower to know, a line each. Left out: nothing. */
+      readonly notes?: readonly string[];
     }
   /** On its way to the shelf; the devices are still claimed. `since` of the order, whoever gave it. */
   | {

@@ -3,6 +3,7 @@ import { create, flavor, lease, project, slotHost, T0, world } from '../../../te
 import { asId } from '../../base/ids.ts';
 import { DAY_MS, HOUR_MS } from '../../base/units.ts';
 import { decide, execute } from '../decide.ts';
+import { newProject } from '../model/project.ts';
 import type { Role } from '../model/token.ts';
 import { PunctualRun } from '../scheduler/punctual-run.fixtures.ts';
 import type { Settings } from '../settings.ts';
@@ -21,7 +22,7 @@ const HOSTS = [slotHost('s1', { V100: 4, A100: 4 })];
 
 function terms(gpuClass: string, projectId: string, role: Role = 'member', settings: Partial<Settings> = {}) {
   const w = world(HOSTS, FLAVORS, { rules: RULES, ...settings });
-  const named = { id: project('0a1b2c'), name: 'lab2', quota: { gpus: null, leases: null }, servedSeq: 0 };
+  const named = newProject(project('0a1b2c'), 'lab2');
   w.apply([{ entity: 'project', id: named.id, after: named }]);
   return termsFor(w, { projectId: project(projectId), role, demand: { devices: { [gpuClass]: 1 } } });
 }

@@ -87,6 +87,7 @@ function newServer(id: string, lease: Lease, mark: NonNullable<BerthMark>): Serv
     fault: null,
     berth: mark,
     flavorName: lease.request.flavorName,
+    terms: { durationMs: null, atEnd: null },
     launchedAtMs: null,
     locked: false,
     createdAtMs: null,

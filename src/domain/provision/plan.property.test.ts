@@ -168,6 +168,7 @@ function newServer(id: string, status: ServerSeen['status'], task: string | null
     fault: null,
     berth: BERTH,
     flavorName: null,
+    terms: { durationMs: null, atEnd: null },
     launchedAtMs: null,
     locked: false,
     createdAtMs: 0,

@@ -4,6 +4,7 @@
  * business.
  */
 import type { HostId, LeaseId } from '../../base/ids.ts';
+import type { AtEnd } from '../model/lease.ts';
 
 /** The mark that everything made for a lease carries; null: not ours to know. */
 export type BerthMark = { readonly deploymentId: string; readonly leaseId: LeaseId } | null;
@@ -24,6 +25,13 @@ export const SERVER_STATUSES = [
 ] as const;
 export type ServerStatus = (typeof SERVER_STATUSES)[number];
 
+/** What a server says of its lease beside whose it is; null: nothing. */
+export interface Terms {
+  /** For how long it was lent, ms; extensions do not count. */
+  readonly durationMs: number | null;
+  readonly atEnd: AtEnd | null;
+}
+
 /** A server as the cloud shows it. */
 export interface ServerSeen {
   readonly id: string;
@@ -38,6 +46,7 @@ export interface ServerSeen {
   readonly hostId: HostId | null;
   readonly fault: string | null;
   readonly berth: BerthMark;
+  readonly terms: Terms;
   readonly flavorName: string | null;
   readonly launchedAtMs: number | null;
   readonly locked: boolean;

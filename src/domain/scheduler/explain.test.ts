@@ -12,7 +12,8 @@ const FLAVORS = [flavor('one', { V100: 1 }), flavor('two', { V100: 2 }), flavor(
 
 function verdictOf(run: PunctualRun, waiting: Lease): Verdict {
   const { demand, durationMs } = waiting.request;
-  const question = { demand, projectId: waiting.projectId, durationMs, fromMs: null, lease: waiting };
+  const { projectId, ownerId } = waiting;
+  const question = { demand, projectId, ownerId, durationMs, fromMs: null, lease: waiting };
   return explain(run.world, question, run.nowMs);
 }
 

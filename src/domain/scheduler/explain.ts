@@ -2,15 +2,17 @@
  * Why not? The host-by-host list behind a decision, built on demand from the same predicates that decide
  * (property test: explain says possible exactly when decide grants).
  */
-import { formatTime } from '../../base/units.ts';
+import { formatDuration, formatTime } from '../../base/units.ts';
 import type { HostId, ProjectId } from '../../base/ids.ts';
 import type { WaitReason } from '../decision.ts';
 import type { Demand, Lease } from '../model/lease.ts';
 import type { World } from '../world.ts';
 import { drainTouches, fitsWindow, presentAt, presentDuring, type Window } from './calendar.ts';
 import { earliestOn } from './earliest-on.ts';
-import { countOf, devicesFree, totalDevices, type Free } from './free.ts';
+import { countOf, devicesFree, type Free } from './free.ts';
 import { deviceTotals, freeWith, type HostRow } from './host-row.ts';
+import { excessText } from './limit-text.ts';
+import { heldExcess, longestLease, monthExcess, wishOf } from './limits.ts';
 import { promisedLeases } from './order.ts';
 import { avoidedHosts, claimOn, windowFor } from './place.ts';
 import { leavesPromises } from './promise-guard.ts';
@@ -40,6 +42,7 @@ export interface Verdict {
 export interface Question {
   readonly demand: Demand;
   readonly projectId: ProjectId;
+  readonly ownerId: string;
   readonly durationMs: number;
   /** null: as soon as possible. */
   readonly fromMs: number | null;
@@ -69,7 +72,7 @@ export function explain(world: World, question: Question, nowMs: number): Verdic
       earliestMs: Number.isFinite(onHostMs) ? onHostMs : null,
     });
   }
-  const reasons = generalReasons(world, question);
+  const reasons = generalReasons(world, question, nowMs);
   const possible = reasons.length === 0 && hosts.some((host) => host.possible);
   return { possible, reasons, earliestMs: Number.isFinite(earliestMs) ? earliestMs : null, hosts };
 }
@@ -208,7 +211,7 @@ function delaysHead(
   nowMs: number,
 ): Reason | null {
   const heads: Lease[] = [];
-  for (const head of promisedLeases(world)) {
+  for (const head of promisedLeases(world, nowMs)) {
     if (head.id === question.lease?.id) break;
     heads.push(head);
   }
@@ -223,24 +226,27 @@ function delaysHead(
   };
 }
 
-function generalReasons(world: World, question: Question): readonly Reason[] {
+function generalReasons(world: World, question: Question, nowMs: number): readonly Reason[] {
   const reasons: Reason[] = [];
   const { freeze, mode } = world.control;
   if (freeze !== null) reasons.push({ code: 'frozen', text: `the service is frozen: ${freeze.reason}` });
   if (mode.kind === 'observe')
     reasons.push({ code: 'frozen', text: `the service only observes: ${mode.reason}` });
-  const project = world.projects.get(question.projectId);
-  const holding = world.holding(question.projectId);
-  const quota = project?.quota ?? { gpus: null, leases: null };
-  const gpus = totalDevices(question.demand.devices);
-  if (quota.gpus !== null && holding.gpus + gpus > quota.gpus) {
-    reasons.push({
-      code: 'quota',
-      text: `the project holds ${holding.gpus} of ${quota.gpus} GPUs and this asks for ${gpus}`,
-    });
-  }
-  if (quota.leases !== null && holding.leases + 1 > quota.leases) {
-    reasons.push({ code: 'quota', text: `the project holds ${holding.leases} of ${quota.leases} leases` });
-  }
+  for (const text of limitTexts(world, question, nowMs)) reasons.push({ code: 'quota', text });
   return reasons;
+}
+
+/** Limits of the project and of the owner that the question is over. */
+function limitTexts(world: World, question: Question, nowMs: number): readonly string[] {
+  const { projectId, ownerId, durationMs, lease } = question;
+  if (lease !== null && lease.request.exempt !== null) return [];
+  const longest = longestLease(world, projectId, ownerId);
+  const wish = wishOf(world, question, question, question.fromMs ?? nowMs);
+  const over = [heldExcess(world, wish), monthExcess(world, wish)].filter((excess) => excess !== null);
+  return [
+    ...(lease === null && longest !== null && durationMs > longest.durationMs
+      ? [`leases may last ${formatDuration(longest.durationMs)} at most there`]
+      : []),
+    ...over.map(excessText),
+  ];
 }

@@ -10,7 +10,8 @@ import { SETBACKS_MAX, type Lease } from '../model/lease.ts';
 import type { World } from '../world.ts';
 import { fits } from './free.ts';
 import type { HostRow } from './host-row.ts';
-import { queueOrder, quotaBlocks } from './order.ts';
+import { startExcess } from './limits.ts';
+import { queueOrder } from './order.ts';
 import { claimOn, windowFor } from './place.ts';
 import { earliestStart, expectAnew } from './start.ts';
 
@@ -46,10 +47,11 @@ export function* playForward(
 ): Generator<{ readonly lease: Lease; readonly startMs: number | null }, void> {
   const imagined = new Map<HostRow, Claim[]>();
   try {
-    for (const waiting of queueOrder(world, depth)) {
+    for (const waiting of queueOrder(world, nowMs, depth)) {
       const lease = world.leases.get(waiting.leaseId);
       if (lease === undefined || !isOf(lease, providerId)) continue;
-      const startMs = quotaBlocks(world, lease) ? null : startOf(world, lease, nowMs, imagined);
+      const isKept = startExcess(world, lease, nowMs) !== null;
+      const startMs = isKept ? null : startOf(world, lease, nowMs, imagined);
       yield { lease, startMs };
     }
   } finally {

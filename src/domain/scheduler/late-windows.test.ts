@@ -35,7 +35,7 @@ function late(): PunctualRun {
 test('both are promised a start, in their order, and the head of the queue comes after them', () => {
   const run = late();
   expect(['w1', 'w2', 'waits'].map((id) => run.state(lease(id)))).toEqual(['queued', 'queued', 'queued']);
-  const promised = promisedLeases(run.world);
+  const promised = promisedLeases(run.world, run.nowMs);
   expect(promised.map(({ id }) => id)).toEqual(['w1', 'w2', 'waits']);
   expect(promised.map(isLateWindow)).toEqual([true, true, false]);
 });

@@ -1,18 +1,18 @@
 /** The order of the queue with its exceptions: who was promised a start stays first until it is kept. */
 import type { Lease } from '../model/lease.ts';
-import { totalDevices } from './free.ts';
+import { startExcess } from './limits.ts';
 import type { Waiting } from './queue.ts';
 import { isLateWindow, type World } from '../world.ts';
 
 /**
  * Who must not be delayed, in order: reserved windows that began late, then the head of the queue with its
- * promise. Those that their project's quota keeps from starting are not among them.
+ * promise. Those that a limit of their project or owner keeps from starting are not among them.
  */
-export function promisedLeases(world: World): readonly Lease[] {
+export function promisedLeases(world: World, nowMs: number): readonly Lease[] {
   const leases: Lease[] = [];
   for (const id of world.promised) {
     const lease = world.leases.get(id);
-    if (lease !== undefined && !quotaBlocks(world, lease)) leases.push(lease);
+    if (lease !== undefined && startExcess(world, lease, nowMs) === null) leases.push(lease);
   }
   return leases.length < 2 ? leases : leases.toSorted(inOrderOfPromise);
 }
@@ -26,29 +26,20 @@ function queueSeqOf(lease: Lease): number {
   return lease.state.kind === 'queued' ? lease.state.queueSeq : 0;
 }
 
-/** True when the project holds so much that this lease could not start whatever is free. */
-export function quotaBlocks(world: World, lease: Lease): boolean {
-  const quota = world.projects.get(lease.projectId)?.quota;
-  if (quota === undefined) return false;
-  const holding = world.holding(lease.projectId);
-  if (quota.leases !== null && holding.leases + 1 > quota.leases) return true;
-  return quota.gpus !== null && holding.gpus + totalDevices(lease.request.demand.devices) > quota.gpus;
-}
-
 /** The waiting leases in the order in which they are served, at most `limit`. */
-export function queueOrder(world: World, limit: number): readonly Waiting[] {
+export function queueOrder(world: World, nowMs: number, limit: number): readonly Waiting[] {
   const order = world.queue.inOrder(world.servedSeq, limit);
-  const first = promisedLeases(world).flatMap((lease) => waitingFor(lease) ?? []);
+  const first = promisedLeases(world, nowMs).flatMap((lease) => waitingFor(lease) ?? []);
   if (first.length === 0) return order;
   const ids = new Set(first.map((waiting) => waiting.leaseId));
   return [...first, ...order.filter((waiting) => !ids.has(waiting.leaseId))].slice(0, limit);
 }
 
 /** 1-based place of a waiting lease; null when it does not wait. */
-export function queuePosition(world: World, lease: Lease): number | null {
+export function queuePosition(world: World, lease: Lease, nowMs: number): number | null {
   const own = waitingFor(lease);
   if (own === null) return null;
-  const promised = promisedLeases(world);
+  const promised = promisedLeases(world, nowMs);
   const among = promised.findIndex((each) => each.id === lease.id);
   if (among !== -1) return among + 1;
   const position = world.queue.positionOf(own, world.servedSeq);

@@ -1,13 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  T0,
   create,
   flavor,
   host,
   lease,
+  limited,
   project,
   slotHost,
-  T0,
   unitHost,
 } from '../../../test/support/worlds.ts';
 import { asId } from '../../base/ids.ts';
@@ -97,7 +98,12 @@ describe('overtaking', () => {
 
   test('a head that its quota holds back lets the others pass, and has no promise', () => {
     const run = new PunctualRun([slotHost('s1', { V100: 4 })], FLAVORS);
-    run.give({ type: 'project.set', projectId: project('full'), name: 'full', gpus: 4, leases: 1 });
+    run.give({
+      type: 'project.set',
+      projectId: project('full'),
+      name: 'full',
+      ...limited({ gpus: 4, leases: 1 }),
+    });
     run.give(create('a', 'one', { projectId: project('full') }));
     run.give(create('head', 'one', { projectId: project('full') }));
     run.give(create('next', 'one', { projectId: project('other') }));
@@ -255,17 +261,17 @@ test('a quota is never exceeded, whoever asks how often', () => {
     { queueMax: 2000 },
   );
   const projectId = project('p');
-  run.give({ type: 'project.set', projectId, name: 'p', gpus: 10, leases: null });
+  run.give({ type: 'project.set', projectId, name: 'p', ...limited({ gpus: 10 }) });
   for (let i = 0; i < 1000; i++) {
     run.give(
       create(`l${i}`, i % 3 === 0 ? 'two' : 'one', { projectId, durationMs: (1 + (i % 7)) * HOUR_MS }),
     );
-    expect(run.world.holding(projectId).gpus).toBeLessThanOrEqual(10);
+    expect(run.world.accounts.ofProject(projectId).gpus).toBeLessThanOrEqual(10);
   }
-  expect(run.world.holding(projectId).gpus).toBe(10);
+  expect(run.world.accounts.ofProject(projectId).gpus).toBe(10);
   run.give({ type: 'lease.release', leaseId: lease('l0') });
   run.run(MINUTE_MS);
-  expect(run.world.holding(projectId).gpus).toBe(10);
+  expect(run.world.accounts.ofProject(projectId).gpus).toBe(10);
 });
 
 interface Move {

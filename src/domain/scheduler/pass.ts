@@ -7,8 +7,13 @@ import { assert, assertDefined } from '../../base/assert.ts';
 import type { LeaseId } from '../../base/ids.ts';
 import type { Draft } from '../draft.ts';
 import type { Lease, StartPromise } from '../model/lease.ts';
+import { NO_SETUP, setupAllowanceMs } from '../model/setup.ts';
+import { holdingData } from '../model/usage.ts';
+import type { Settings } from '../settings.ts';
 import type { HostRow } from './host-row.ts';
-import { promisedLeases, quotaBlocks } from './order.ts';
+import { excessText } from './limit-text.ts';
+import { startExcess, type Excess } from './limits.ts';
+import { promisedLeases } from './order.ts';
 import { avoidedHosts, claimOn, findHost, mayFit, windowFor } from './place.ts';
 import { isPromisedOn, leavesPromises } from './promise-guard.ts';
 import { earliestBeside } from './start.ts';
@@ -19,6 +24,12 @@ import { isLateWindow, type World } from '../world.ts';
 const PROMISE_STEP_MS = 1000;
 /** Later entries of one project and demand that are looked at when one before them cannot start. */
 const PASSED_MAX = 64;
+
+/**
+ * Entries of one project and demand that are passed over because their own owner is at a limit. Each costs a
+ * look at some sums; whoever lets single users wait with more than that limits how many they may.
+ */
+const SKIPPED_MAX = 1024;
 
 /** Nothing starts while the service is frozen or only observes. */
 export function startsPaused(draft: Draft): boolean {
@@ -51,17 +62,19 @@ export function schedule(draft: Draft): void {
     hasHead: false,
   };
   withdrawUnkeepable(draft);
-  for (const lease of promisedLeases(world)) startOrPromise(draft, lease, pass);
+  for (const lease of promisedLeases(world, draft.nowMs)) startOrPromise(draft, lease, pass);
   const tried = new Set(pass.ahead.map((lease) => lease.id));
   // Behind a head that has to wait, only those who find room are of interest.
   const turns = new Turns(world, pass.hasHead ? pass.able : world.queue.demandKeys());
   for (let waiting = turns.next(); waiting !== null; waiting = turns.next()) {
     const lease = assertDefined(world.leases.get(waiting.leaseId), 'who waits is in the world');
+    const over = tried.has(lease.id) ? null : startExcess(world, lease, draft.nowMs);
     if (tried.has(lease.id)) {
       turns.pass(waiting);
-    } else if (quotaBlocks(world, lease)) {
+    } else if (over !== null) {
       draft.ruleOut('quota');
-      turns.close(waiting);
+      if (stopsAll(over) || turns.skipped(waiting) >= SKIPPED_MAX) turns.close(waiting);
+      else turns.skip(waiting);
     } else if (startOrPromise(draft, lease, pass)) {
       turns.granted(waiting.projectId);
     } else if (
@@ -106,6 +119,11 @@ function startOrPromise(draft: Draft, lease: Lease, pass: Pass): boolean {
   return false;
 }
 
+/** True if nobody of the project who wants the same can start either: its limit is not one of time, nor of a user. */
+function stopsAll(over: Excess): boolean {
+  return over.scope === 'project' && over.kind !== 'gpu_hours';
+}
+
 /**
  * True if another of the same project and demand may fit where this one does not: by its history, or its
  * length.
@@ -116,19 +134,15 @@ function nextMayDiffer(draft: Draft, lease: Lease, pass: Pass): boolean {
   return calendar > 0 || pass.ahead.length > 0 || avoidedHosts(lease, nowMs, world.settings).size > 0;
 }
 
-/** A promise to somebody whose project's quota does not let it start is no promise. */
+/** A promise to somebody whom a limit does not let start is no promise. */
 function withdrawUnkeepable(draft: Draft): void {
   const { world } = draft;
   for (const id of Array.from(world.promised)) {
     const lease = world.leases.get(id);
-    if (lease?.state.kind !== 'queued' || lease.state.promise === null || !quotaBlocks(world, lease))
-      continue;
-    draft.lease(
-      id,
-      { type: 'promise', promise: null },
-      'lease.promise_withdrawn',
-      'its project holds its whole quota',
-    );
+    if (lease?.state.kind !== 'queued' || lease.state.promise === null) continue;
+    const over = startExcess(world, lease, draft.nowMs);
+    if (over === null) continue;
+    draft.lease(id, { type: 'promise', promise: null }, 'lease.promise_withdrawn', excessText(over));
   }
 }
 
@@ -140,8 +154,8 @@ export function scheduleNewcomer(draft: Draft, leaseId: LeaseId): void {
   if (startsPaused(draft)) return;
   const { world } = draft;
   const lease = assertDefined(world.leases.get(leaseId), 'the newcomer is in the world');
-  if (quotaBlocks(world, lease)) return;
-  const ahead = promisedLeases(world);
+  if (startExcess(world, lease, draft.nowMs) !== null) return;
+  const ahead = promisedLeases(world, draft.nowMs);
   if (mayFit(world, lease.request.demand) && grantIfPossible(draft, lease, ahead)) return;
   if (!ahead.some((each) => !isLateWindow(each))) schedule(draft);
 }
@@ -158,10 +172,10 @@ export function grant(draft: Draft, lease: Lease, row: HostRow): void {
   const waitedMs = lease.state.kind === 'queued' ? nowMs - lease.state.sinceMs : 0;
   draft.lease(
     lease.id,
-    { type: 'grant', claim, deadlineMs: nowMs + world.settings.startTimeoutMs },
+    { type: 'grant', claim, deadlineMs: nowMs + startTimeoutMs(lease, world.settings) },
     'lease.granted',
     null,
-    { host: row.host.name, waited_ms: waitedMs },
+    { host: row.host.name, waited_ms: waitedMs, ...holdingData(lease) },
   );
   const project = world.projects.get(lease.projectId);
   if (project === undefined) return;
@@ -243,4 +257,10 @@ function demandsWithRoom(world: World): ReadonlySet<string> {
     if (lease !== undefined && mayFit(world, lease.request.demand)) able.add(demandKey);
   }
   return able;
+}
+
+/** A machine that is to be set up may take longer; one that comes back from the shelf is set up already. */
+function startTimeoutMs({ request, state }: Lease, settings: Settings): number {
+  const isNew = state.kind !== 'queued' || !state.comeback;
+  return settings.startTimeoutMs + (isNew ? setupAllowanceMs(request.setup ?? NO_SETUP) : 0);
 }

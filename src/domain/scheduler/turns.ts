@@ -11,8 +11,10 @@ import type { World } from '../world.ts';
 interface Slot {
   readonly projectId: ProjectId;
   readonly demandKey: string;
-  /** Entries at the beginning that were tried in vain. */
+  /** Entries at the beginning that were tried in vain, or passed over. */
   passed: number;
+  /** Those of them that were passed over for reasons of their own. */
+  skipped: number;
 }
 
 interface Turn {
@@ -41,7 +43,7 @@ export class Turns {
     this.#world = world;
     for (const demandKey of demandKeys) {
       for (const projectId of world.queue.waitingFor(demandKey).keys()) {
-        const slot = { projectId, demandKey, passed: 0 };
+        const slot = { projectId, demandKey, passed: 0, skipped: 0 };
         const slots = this.#slots.get(projectId);
         if (slots === undefined) this.#slots.set(projectId, [slot]);
         else slots.push(slot);
@@ -62,16 +64,29 @@ export class Turns {
   }
 
   /** The entry was tried in vain: the one behind it in its slot is offered. */
-  pass({ projectId, demandKey }: Waiting): void {
-    const slot = this.#slots.get(projectId)?.find((each) => each.demandKey === demandKey);
+  pass(waiting: Waiting): void {
+    const slot = this.#slotOf(waiting);
     if (slot === undefined) return;
     slot.passed += 1;
     this.#push(slot);
   }
 
-  /** How many entries of the slot were passed over. */
-  passed({ projectId, demandKey }: Waiting): number {
-    return this.#slots.get(projectId)?.find((each) => each.demandKey === demandKey)?.passed ?? 0;
+  /** As `pass`, but it says nothing of those behind it. */
+  skip(waiting: Waiting): void {
+    const slot = this.#slotOf(waiting);
+    if (slot !== undefined) slot.skipped += 1;
+    this.pass(waiting);
+  }
+
+  /** How many entries of the slot were tried in vain. */
+  passed(waiting: Waiting): number {
+    const slot = this.#slotOf(waiting);
+    return slot === undefined ? 0 : slot.passed - slot.skipped;
+  }
+
+  /** How many were passed over. */
+  skipped(waiting: Waiting): number {
+    return this.#slotOf(waiting)?.skipped ?? 0;
   }
 
   /** Nobody of the slot of this entry comes any more. */
@@ -91,6 +106,10 @@ export class Turns {
   granted(projectId: ProjectId): void {
     this.#grants.set(projectId, this.#grantsOf(projectId) + 1);
     for (const slot of this.#slots.get(projectId) ?? []) this.#push(slot);
+  }
+
+  #slotOf({ projectId, demandKey }: Waiting): Slot | undefined {
+    return this.#slots.get(projectId)?.find((each) => each.demandKey === demandKey);
   }
 
   #push(slot: Slot): void {

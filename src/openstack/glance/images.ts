@@ -15,13 +15,15 @@ const listSchema = z.object({ images: z.array(imageSchema) });
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /**
- * The id of an image that is named by id or name: by id if there is one, else the newest active one of that
+ * The id of an image that is named by id or name, or described (`family:`, `property:`): by id if there is one, else the newest active one of that
  * name (names are not unique); null: the only active image that the session sees. Rejects with ProviderError
  * `not_found` or `bad_request`, which name what there is. `GET /v2/images/{id}` and `GET /v2/images?name=`,
  * expect 200. Source: glance 25 (Zed), glance/api/v2/images.py.
  */
 export async function resolveImage(session: OpenStackSession, idOrName: string | null): Promise<string> {
   if (idOrName === null) return onlyImage(session);
+  const described = describedImage(idOrName);
+  if (described !== null) return newestLike(session, idOrName, described);
   if (UUID.test(idOrName)) {
     const path = `/images/${encodeURIComponent(idOrName)}`;
     const call = { service: 'image', method: 'GET', path, expect: [200], reply: imageSchema } as const;
@@ -36,6 +38,43 @@ export async function resolveImage(session: OpenStackSession, idOrName: string |
     'none',
     `the cloud has no active image '${idOrName}'; it has ${namesOf(others)}`,
   );
+}
+
+/** What images are asked for by, each a set of properties of which the first that is met counts. */
+type Description = readonly Readonly<Record<string, string>>[];
+
+/**
+ * `family:NAME`: images with the property `berth_family`, else of a distribution and version such as
+ * `ubuntu-22.04`. `property:KEY=VALUE,…`: images with these properties. null: it is an id or a name.
+ */
+function describedImage(text: string): Description | null {
+  const [, kind, rest = ''] = /^(family|property):(.+)$/.exec(text) ?? [];
+  if (kind === 'family') {
+    const [, distro, version] = /^([a-z][a-z0-9]*)-(\d[\w.]*)$/.exec(rest) ?? [];
+    const byDistro = { os_distro: distro ?? '', os_version: version ?? '' };
+    return [{ berth_family: rest }, ...(distro === undefined ? [] : [byDistro])];
+  }
+  if (kind !== 'property') return null;
+  const pairs = rest.split(',').map((pair) => /^([A-Za-z0-9_:.-]+)=(.*)$/.exec(pair));
+  if (pairs.every((pair) => pair !== null))
+    return [Object.fromEntries(pairs.map(([, key = '', value = '']) => [key, value]))];
+  throw new ProviderError('bad_request', 'none', `'${text}' is not property:KEY=VALUE`);
+}
+
+/** The newest that fits. What Nova saves of servers has the properties of their image, and is none of them. */
+async function newestLike(
+  session: OpenStackSession,
+  text: string,
+  description: Description,
+): Promise<string> {
+  for (const properties of description) {
+    const found = await activeImages(session, { ...properties, limit: String(LOOKED_THROUGH) });
+    const newest = found.find((image) => image.image_type !== 'snapshot');
+    if (newest !== undefined) return newest.id;
+  }
+  const others = await bootImages(session);
+  const message = `the cloud has no active image for '${text}'; it has ${namesOf(others)}`;
+  throw new ProviderError('not_found', 'none', message);
 }
 
 /** Enough names to recognise the right one. */

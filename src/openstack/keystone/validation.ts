@@ -24,20 +24,22 @@ export interface TokenValidatorOptions {
   readonly authUrl: string;
   readonly fetch: Fetch;
   readonly clock: Clock;
+  /** A revoked token is good for at most so long; 0: each request asks. Left out: REMEMBERED_MS_DEFAULT. */
+  readonly rememberedMsMax?: number;
 }
 
 export interface TokenValidator {
-  /** Without asking; null: not known, or too long ago. */
-  remembered(token: string): TokenVerdict | null;
-  /** Rejects with ProviderError when Keystone does not answer, or does not accept Berth's own account. */
-  validate(token: string): Promise<TokenVerdict>;
+  /** Without asking; null: not known, or longer ago than `ageMsMax`. */
+  remembered(token: string, ageMsMax?: number): TokenVerdict | null;
+  /**
+   * Asks where `remembered` does not know. Rejects with ProviderError when Keystone does not answer, or does not
+   * accept Berth's own account.
+   */
+  validate(token: string, ageMsMax?: number): Promise<TokenVerdict>;
 }
 
-/**
- * As long as keystonemiddleware trusts its cache (`token_cache_time`, 10.1.0): a revoked token is good for at
- * most so long.
- */
-const REMEMBERED_MS_MAX = 300 * SECOND_MS;
+/** As long as keystonemiddleware trusts its cache (`token_cache_time`, 10.1.0). */
+const REMEMBERED_MS_DEFAULT = 300 * SECOND_MS;
 /** Bad tokens are asked for again sooner: a time-out of a replica must not lock anybody out. */
 const REFUSAL_REMEMBERED_MS = 10 * SECOND_MS;
 /** 10,000 callers; some 5 MB. The least recently used is forgotten first. */
@@ -49,26 +51,28 @@ const TOKEN_PATTERN = /^[\x21-\x7E]{1,8192}$/;
 
 interface Remembered {
   readonly verdict: TokenVerdict;
+  readonly saidAtMonotonicMs: number;
   readonly untilMonotonicMs: number;
 }
 
 export function createTokenValidator(options: TokenValidatorOptions): TokenValidator {
-  const { clock } = options;
+  const { clock, rememberedMsMax = REMEMBERED_MS_DEFAULT } = options;
   const known = new Map<string, Remembered>();
   const asking = new Map<string, Promise<TokenVerdict>>();
 
-  const recall = (key: string): TokenVerdict | null => {
+  const recall = (key: string, ageMsMax: number): TokenVerdict | null => {
     const entry = known.get(key);
     if (entry === undefined) return null;
     known.delete(key);
     if (entry.untilMonotonicMs <= clock.monotonicMs()) return null;
     known.set(key, entry);
-    return entry.verdict;
+    return clock.monotonicMs() - entry.saidAtMonotonicMs > ageMsMax ? null : entry.verdict;
   };
 
   const remember = (key: string, verdict: TokenVerdict): void => {
-    const untilMonotonicMs = clock.monotonicMs() + rememberedMs(verdict, clock);
-    known.set(key, { verdict, untilMonotonicMs });
+    const saidAtMonotonicMs = clock.monotonicMs();
+    const untilMonotonicMs = saidAtMonotonicMs + rememberedMs(verdict, clock, rememberedMsMax);
+    known.set(key, { verdict, saidAtMonotonicMs, untilMonotonicMs });
     if (known.size <= REMEMBERED_MAX) return;
     for (const oldest of known.keys()) {
       known.delete(oldest);
@@ -87,14 +91,14 @@ export function createTokenValidator(options: TokenValidatorOptions): TokenValid
   };
 
   return {
-    remembered(token) {
-      const verdict = recall(keyOf(token));
+    remembered(token, ageMsMax = Number.POSITIVE_INFINITY) {
+      const verdict = recall(keyOf(token), ageMsMax);
       return verdict === null ? null : withToken(verdict, token);
     },
-    async validate(token) {
+    async validate(token, ageMsMax = Number.POSITIVE_INFINITY) {
       if (!TOKEN_PATTERN.test(token)) return { kind: 'unknown' };
       const key = keyOf(token);
-      const verdict = recall(key);
+      const verdict = recall(key, ageMsMax);
       if (verdict !== null) return withToken(verdict, token);
       const shared = asking.get(key);
       if (shared !== undefined) return shared;
@@ -117,9 +121,9 @@ function keyOf(token: string): string {
   return createHash('sha256').update(token).digest('base64');
 }
 
-function rememberedMs(verdict: TokenVerdict, clock: Clock): number {
+function rememberedMs(verdict: TokenVerdict, clock: Clock, msMax: number): number {
   if (verdict.kind !== 'valid') return REFUSAL_REMEMBERED_MS;
-  return Math.min(REMEMBERED_MS_MAX, Math.max(0, verdict.expiresAtMs - clock.wallMs()));
+  return Math.min(msMax, Math.max(0, verdict.expiresAtMs - clock.wallMs()));
 }
 
 const replySchema = z.object({

@@ -60,9 +60,18 @@ export async function findPort(session: OpenStackSession, id: string): Promise<P
  */
 export async function createPort(
   session: OpenStackSession,
-  port: { readonly networkId: string; readonly name: string; readonly description: string },
+  port: {
+    readonly networkId: string;
+    readonly name: string;
+    readonly description: string;
+    /** Left out or null: the project's group `default`, as Neutron does it. */
+    readonly securityGroupIds?: readonly string[] | null;
+  },
 ): Promise<Port> {
-  const body = { port: { network_id: port.networkId, name: port.name, description: port.description } };
+  const { networkId, name, description, securityGroupIds } = port;
+  const groups =
+    securityGroupIds === undefined || securityGroupIds === null ? {} : { security_groups: securityGroupIds };
+  const body = { port: { network_id: networkId, name, description, ...groups } };
   const reply = await session.send({
     service: 'network',
     method: 'POST',

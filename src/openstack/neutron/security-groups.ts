@@ -17,6 +17,7 @@ export interface SecurityRule {
 export interface SecurityGroup {
   readonly id: string;
   readonly name: string;
+  readonly description: string;
   readonly rules: readonly SecurityRule[];
 }
 
@@ -38,8 +39,18 @@ const ruleSchema = z
     remoteGroupId: rule.remote_group_id ?? null,
   }));
 const groupSchema = z
-  .object({ id: z.string(), name: z.string(), security_group_rules: z.array(ruleSchema).default([]) })
-  .transform(({ id, name, security_group_rules: rules }): SecurityGroup => ({ id, name, rules }));
+  .object({
+    id: z.string(),
+    name: z.string(),
+    description: z.string().nullish(),
+    security_group_rules: z.array(ruleSchema).default([]),
+  })
+  .transform(({ id, name, description, security_group_rules: rules }): SecurityGroup => ({
+    id,
+    name,
+    description: description ?? '',
+    rules,
+  }));
 
 /** `GET /v2.0/security-groups?project_id=`, expects 200 a page, with their rules. Source: neutron 21 (Zed). */
 export function listSecurityGroups(

@@ -99,8 +99,8 @@ export interface NewServer {
   readonly portId: string;
   readonly tags: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
-  /** Plain text; encoded here. */
-  readonly userData: string | null;
+  /** As cloud-init reads it; encoded here. */
+  readonly userData: Buffer | null;
   readonly configDrive: boolean;
   /** Service host that has to take it, which needs the admin role; null: Nova picks one. */
   readonly host: string | null;
@@ -163,7 +163,7 @@ export async function createServer(session: OpenStackSession, server: NewServer)
       networks: [{ port: server.portId }],
       tags: server.tags,
       metadata: server.metadata,
-      ...(server.userData !== null && { user_data: Buffer.from(server.userData).toString('base64') }),
+      ...(server.userData !== null && { user_data: server.userData.toString('base64') }),
       ...(server.configDrive && { config_drive: true }),
       ...(server.host !== null && { host: server.host }),
     },

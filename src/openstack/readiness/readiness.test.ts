@@ -126,9 +126,9 @@ test('only machines that are to call are told where', () => {
     createReadiness({
       probe,
       consoleText: 'x',
-      phoneHomeUrl: (id) => `https://berth.example.org/${id}`,
+      phoneHomeUrl: (id, port) => `https://berth.example.org/${id}/${port}`,
       clock: systemClock,
-    }).phoneHomeUrl(leaseIn('starting').id);
-  expect(url('phone_home')).toBe('https://berth.example.org/lease-1');
+    }).phoneHomeUrl(leaseIn('starting').id, 'port-1');
+  expect(url('phone_home')).toBe('https://berth.example.org/lease-1/port-1');
   expect([url('ssh'), url('console'), url('none')]).toEqual([null, null, null]);
 });

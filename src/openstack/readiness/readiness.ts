@@ -2,7 +2,7 @@
  * Whether a server is usable by its borrower: one look by the means that the operator chose for the cloud. It
  * decides nothing, remembers nothing, and never logs in anywhere.
  */
-import { unreachable } from '../../base/assert.ts';
+import { assertDefined, unreachable } from '../../base/assert.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { LeaseId } from '../../base/ids.ts';
 import type { Connection } from '../../domain/model/lease.ts';
@@ -12,6 +12,7 @@ import { ProviderError, type Readiness, type Subject } from '../../engine/ports.
 import { readConsole } from '../nova/console.ts';
 import type { OpenStackSession } from '../session.ts';
 import { createConsoleMatch } from './console-match.ts';
+import { isToBeSetUp, judgeCalls, judgeConsole, type ConsoleText } from './setup.ts';
 import { probeSsh } from './ssh-banner.ts';
 
 /**
@@ -24,8 +25,8 @@ export interface ReadinessOptions {
   readonly probe: ProbeKind;
   /** Regular expression, for `console`. */
   readonly consoleText: string;
-  /** Where a machine is to call, for `phone_home`. */
-  readonly phoneHomeUrl: (leaseId: LeaseId) => string;
+  /** Where the machine of a try is to call, for `phone_home`; each try has a port of its own. */
+  readonly phoneHomeUrl: (leaseId: LeaseId, portId: string) => string;
   readonly clock: Clock;
 }
 
@@ -38,62 +39,88 @@ export interface CloudReadiness {
     session: OpenStackSession,
   ): Promise<Readiness>;
   /** For the user data of a new server; null: it need not call. */
-  phoneHomeUrl(leaseId: LeaseId): string | null;
+  phoneHomeUrl(leaseId: LeaseId, portId: string): string | null;
 }
 
 export function createReadiness(options: ReadinessOptions): CloudReadiness {
   const { probe: kind, clock } = options;
   const matches = createConsoleMatch(options.consoleText);
   return {
-    phoneHomeUrl: (leaseId) => (kind === 'phone_home' ? options.phoneHomeUrl(leaseId) : null),
+    phoneHomeUrl: (leaseId, portId) => (kind === 'phone_home' ? options.phoneHomeUrl(leaseId, portId) : null),
     async probe(subject, connection, sighting, session) {
-      switch (kind) {
-        case 'ssh':
-          return probeSsh(connection, clock);
-        case 'console':
-          return probeConsole(sighting, session, matches);
-        case 'phone_home':
-          return probeCall(subject, connection, clock);
-        case 'none':
-          return { ready: true };
-        default:
-          return unreachable(kind);
-      }
+      const { lease } = subject;
+      const mustBeSetUp = isToBeSetUp(lease);
+      const readsConsole = kind === 'console' || (mustBeSetUp && kind !== 'phone_home');
+      const console = readsConsole ? await consoleOf(sighting, session) : null;
+      let setup = SET_UP;
+      if (mustBeSetUp) setup = console === null ? judgeCalls(lease) : judgeConsole(console);
+      if (!setup.ready) return setup;
+      const reached = await reach({ kind, matches, clock }, subject, connection, console);
+      return reached.ready ? setup : reached;
     },
   };
 }
 
-async function probeConsole(
-  sighting: Sighting,
-  session: OpenStackSession,
-  matches: (text: string) => boolean | null,
+/** Whether the borrower can get in, once the machine is what it was asked to be. */
+async function reach(
+  means: {
+    readonly kind: ProbeKind;
+    readonly matches: (text: string) => boolean | null;
+    readonly clock: Clock;
+  },
+  subject: Subject,
+  connection: Connection,
+  console: ConsoleText | null,
 ): Promise<Readiness> {
+  switch (means.kind) {
+    case 'ssh':
+      return probeSsh(connection, means.clock);
+    case 'console':
+      return endOfBoot(assertDefined(console, 'it was read'), means.matches);
+    case 'phone_home':
+      // The end of its set-up was its call.
+      return isToBeSetUp(subject.lease) ? SET_UP : probeCall(subject, connection, means.clock);
+    case 'none':
+      return SET_UP;
+    default:
+      return unreachable(means.kind);
+  }
+}
+
+const SET_UP: Readiness = { ready: true };
+
+function endOfBoot(console: ConsoleText, matches: (text: string) => boolean | null): Readiness {
+  if (console.kind === 'unreadable') return notReady(console.why);
+  const found = matches(console.text);
+  if (found === true) return { ready: true };
+  return notReady(
+    found === null
+      ? 'the search in its console takes too long: simplify ready.console_text'
+      : 'its console does not show the end of the boot yet',
+  );
+}
+
+async function consoleOf(sighting: Sighting, session: OpenStackSession): Promise<ConsoleText> {
+  const unreadable = (why: string): ConsoleText => ({ kind: 'unreadable', why });
   const server = keeperOf(sighting);
-  if (server === null) return notReady('its server does not show');
+  if (server === null) return unreadable('its server does not show');
   try {
     const console = await readConsole(session, server.id);
     switch (console.kind) {
-      case 'text': {
-        const found = matches(console.text);
-        if (found === true) return { ready: true };
-        return notReady(
-          found === null
-            ? 'the search in its console takes too long: simplify ready.console_text'
-            : 'its console does not show the end of the boot yet',
-        );
-      }
+      case 'text':
+        return console;
       case 'not_yet':
-        return notReady('its console is not there yet');
+        return unreadable('its console is not there yet');
       case 'none':
-        return notReady('it has no console that can be read');
+        return unreadable('it has no console that can be read');
       case 'unsupported':
-        return notReady('this cloud keeps no console log: the operator has to choose another ready.probe');
+        return unreadable('this cloud keeps no console log: the operator has to choose another ready.probe');
       default:
         return unreachable(console);
     }
   } catch (error) {
     const why = error instanceof ProviderError ? error.message : 'the reply is not understood';
-    return notReady(`its console cannot be read (${why})`);
+    return unreadable(`its console cannot be read (${why})`);
   }
 }
 

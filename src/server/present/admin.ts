@@ -8,6 +8,7 @@ import type { CloudAccount } from '../../engine/cloud-account.ts';
 import type { CloudCaller } from '../../engine/ports.ts';
 import type { StatusView } from '../../engine/views.ts';
 import type { UserActor } from '../options.ts';
+import { limitsToJson, someLimitsToJson } from './limits.ts';
 import { timeOrNull } from './time.ts';
 
 /** What the status says beside what the engine knows. */
@@ -58,6 +59,7 @@ function actorToJson(caller: UserActor, cloud: CloudCaller | null): StatusJson['
     project_id: projectId,
     project_name: cloud?.projectName ?? projectId,
     role,
+    admin_of: caller.adminOf ?? null,
   };
 }
 
@@ -87,7 +89,14 @@ export function freezeToJson(control: Control): FreezeJson {
 }
 
 export function projectToJson(project: Project): ProjectJson {
-  return { id: project.id, name: project.name, quota: project.quota };
+  const users = Object.entries(project.users).map(([id, limits]) => [id, someLimitsToJson(limits)]);
+  return {
+    id: project.id,
+    name: project.name,
+    limits: limitsToJson(project.limits),
+    per_user: limitsToJson(project.perUser),
+    users: Object.fromEntries(users),
+  };
 }
 
 /** Never with the hash of its secret. */

@@ -1,4 +1,5 @@
 import type { AdoptableListJson } from '../../api/leases.ts';
+import { SECOND_MS } from '../../base/units.ts';
 import type { AdoptableView } from '../../engine/views.ts';
 import { timeOrNull } from './time.ts';
 
@@ -20,5 +21,7 @@ export function adoptableToJson(view: AdoptableView): AdoptableListJson['servers
     port_id: view.portId,
     floating_ip_id: view.floatingIpId,
     launched_at: timeOrNull(server.launchedAtMs),
+    duration_seconds: server.terms.durationMs === null ? null : server.terms.durationMs / SECOND_MS,
+    at_end: server.terms.atEnd,
   };
 }

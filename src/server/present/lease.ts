@@ -34,6 +34,8 @@ export function leaseToJson(view: LeaseView, nowMs: number): LeaseJson {
     wait_reasons: view.waitReasons,
     progress: state.kind === 'starting' ? state.progress : null,
     obstacle: state.kind === 'starting' ? state.obstacle : null,
+    profiles: (request.setup?.profiles ?? []).map(({ name, params }) => ({ name, params: { ...params } })),
+    notes: state.kind === 'active' ? [...(state.notes ?? [])] : [],
     connection: state.kind === 'active' ? connectionToJson(state.connection) : null,
     renewed_since: state.kind === 'active' ? timeOrNull(state.renewedAtMs) : null,
     grace_until: state.kind === 'active' ? timeOrNull(state.graceUntilMs) : null,
@@ -42,6 +44,7 @@ export function leaseToJson(view: LeaseView, nowMs: number): LeaseJson {
     renew: request.renew,
     ticket: ticketToJson(lease.ticket),
     scratch_gib: request.scratchGiB,
+    purpose: request.purpose,
     ...endOf(state),
     setbacks: lease.setbacks.map(({ atMs, code, message, hostId }) => ({
       at: formatTime(atMs),

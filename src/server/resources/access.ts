@@ -8,6 +8,7 @@ import type { Token } from '../../domain/model/token.ts';
 import type { Register } from '../dispatch.ts';
 import type { ServerOptions } from '../options.ts';
 import { projectToJson, tokenToJson } from '../present/admin.ts';
+import { limitsOf, projectUseToJson, someLimitsOf } from '../present/limits.ts';
 import { found } from '../problem.ts';
 import { durationMs } from './leases.ts';
 import { projectIdOf } from './projects.ts';
@@ -20,14 +21,22 @@ export function accessRoutes(register: Register, options: ServerOptions): void {
     projects: found(session.projects()).map(projectToJson),
   }));
 
+  register('getProject', routes.getProject, ({ session, params }) => {
+    const { project, use } = found(session.project(projectIdOf(session, params.id)));
+    return { project: projectToJson(project), use: projectUseToJson(use) };
+  });
+
   register('putProject', routes.putProject, async ({ session, params, body, submit }) => {
     const before = found(session.projects()).find(({ id }) => id === params.id);
     await submit({
       type: 'project.set',
       projectId: asId<'project'>(params.id),
       name: body.name ?? before?.name ?? params.id,
-      gpus: body.quota?.gpus ?? null,
-      leases: body.quota?.leases ?? null,
+      limits: limitsOf(body.limits),
+      perUser: limitsOf(body.per_user),
+      users: Object.fromEntries(
+        Object.entries(body.users ?? {}).map(([id, limits]) => [id, someLimitsOf(limits)]),
+      ),
     });
     const project = found(session.projects()).find(({ id }) => id === params.id);
     return { project: projectToJson(assertDefined(project, 'a project that was just set is there')) };

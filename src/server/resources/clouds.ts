@@ -1,7 +1,8 @@
 /** Which projects of a cloud Berth may work in. The cloud decides what is possible; admins decide here. */
 import type { CloudProjectJson } from '../../api/clouds.ts';
 import { routes } from '../../api/routes.ts';
-import { hasRole } from '../../domain/authorize.ts';
+import { asId } from '../../base/ids.ts';
+import { isAdminOf } from '../../domain/authorize.ts';
 import { refuse, type RefusalCode } from '../../domain/decision.ts';
 import type { Cloud, Granted, GrantedProject, GrantRefusal } from '../../engine/clouds.ts';
 import { ProviderError } from '../../engine/ports.ts';
@@ -38,11 +39,11 @@ export function cloudRoutes(register: Register, options: ServerOptions): void {
   });
 }
 
-/** Only admins hear of clouds. The engine does not know them, so the role is asked for here. */
+/** Only its admins hear of a cloud. The engine does not know them, so the role is asked for here. */
 function cloudOf({ clouds }: ServerOptions, session: Session, id: string): Cloud {
-  if (!hasRole(session.actor, 'admin')) {
+  if (!isAdminOf(session.actor, asId<'provider'>(id))) {
     const fix = 'Use a token with that role, or ask an administrator.';
-    throw refused(refuse('forbidden', 'This needs the role admin.', fix).refusal);
+    throw refused(refuse('forbidden', 'This needs the role admin of the cloud.', fix).refusal);
   }
   const cloud = clouds.find((each) => each.id === id);
   if (cloud !== undefined) return cloud;

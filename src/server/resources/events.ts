@@ -4,8 +4,8 @@ import type { LeaseId } from '../../base/ids.ts';
 import type { Session } from '../../engine/views.ts';
 import { secretOf, type Gate } from '../auth.ts';
 import type { Register } from '../dispatch.ts';
-import type { EventStreams } from '../event-streams.ts';
-import { eventToJson } from '../present/event.ts';
+import { removedAfter, type EventStreams } from '../event-streams.ts';
+import { eventToJson, removedToJson } from '../present/event.ts';
 import { found, Problem } from '../problem.ts';
 
 export function eventRoutes(register: Register, streams: EventStreams, gate: Gate): void {
@@ -35,7 +35,12 @@ export function eventRoutes(register: Register, streams: EventStreams, gate: Gat
       newestFirst,
     });
     const more = !newestFirst && events.length === query.limit;
-    return { events: events.map(eventToJson), next: more ? (events.at(-1)?.seq ?? null) : null };
+    const floor = removedAfter(session, query.after ?? 0);
+    return {
+      events: events.map(eventToJson),
+      removed: floor && removedToJson(floor),
+      next: more ? (events.at(-1)?.seq ?? null) : null,
+    };
   });
 }
 

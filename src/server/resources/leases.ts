@@ -4,8 +4,10 @@ import { routes } from '../../api/routes.ts';
 import { assert, assertDefined } from '../../base/assert.ts';
 import { asId, type FlavorId, type HostId, type Ids, type LeaseId } from '../../base/ids.ts';
 import { SECOND_MS } from '../../base/units.ts';
+import { roleEverywhere } from '../../domain/authorize.ts';
 import type { UserCommand, Wanted } from '../../domain/command.ts';
 import type { Lease } from '../../domain/model/lease.ts';
+import type { Setup } from '../../domain/model/setup.ts';
 import type { LeaseView, Session } from '../../engine/views.ts';
 import type { Call, Register } from '../dispatch.ts';
 import type { ServerOptions } from '../options.ts';
@@ -13,6 +15,7 @@ import { adoptableToJson } from '../present/adoptable.ts';
 import { leaseToJson } from '../present/lease.ts';
 import { found, Problem } from '../problem.ts';
 import { pageOfLeases } from './lease-pages.ts';
+import { setupOf } from './lease-setup.ts';
 import { projectIdOf } from './projects.ts';
 
 type CreateBody = z.output<typeof createLeaseBody>;
@@ -29,7 +32,7 @@ export function leaseRoutes(register: Register, options: ServerOptions): void {
 
   register('createLease', routes.createLease, async (call) => {
     requireReady(options);
-    const reply = await call.submit(createCommand(call, ids));
+    const reply = await call.submit(createCommand(call, ids, setupOf(call, options)));
     assert(reply.kind === 'leases', 'a created lease is answered with its id');
     const leases = await Promise.all(reply.leaseIds.map((id) => shown(call.session, id, engine.nowMs())));
     const [only] = leases;
@@ -55,7 +58,9 @@ export function leaseRoutes(register: Register, options: ServerOptions): void {
       const longer = durationMs(call.body);
       const expiresAtMs =
         call.body.expires_at ?? (longer === null ? null : plannedEnd(lease, call.nowMs) + longer);
-      return { type: 'lease.extend', leaseId: lease.id, role: call.caller.role, expiresAtMs };
+      const role = roleEverywhere(call.caller);
+      const exempt = call.body.override_limits ?? null;
+      return { type: 'lease.extend', leaseId: lease.id, role, expiresAtMs, exempt };
     }),
   );
 
@@ -63,9 +68,10 @@ export function leaseRoutes(register: Register, options: ServerOptions): void {
     changed(call, options, ({ id }) => ({
       type: 'lease.unshelve',
       leaseId: id,
-      role: call.caller.role,
+      role: roleEverywhere(call.caller),
       durationMs: durationMs(call.body),
       waitUntilMs: waitUntilMs(call.body.wait, call.nowMs),
+      exempt: call.body.override_limits ?? null,
     })),
   );
 
@@ -133,7 +139,7 @@ export function wantedOf(body: Pick<CreateBody, 'flavor' | 'requirements'>): Wan
   };
 }
 
-function createCommand(call: Call<typeof routes.createLease>, ids: Ids): CreateCommand {
+function createCommand(call: Call<typeof routes.createLease>, ids: Ids, setup: Setup | null): CreateCommand {
   const { body, caller, nowMs } = call;
   const from = body.from ?? null;
   const leaseIds = Array.from({ length: body.count }, (): LeaseId => asId<'lease'>(ids.next()));
@@ -145,19 +151,25 @@ function createCommand(call: Call<typeof routes.createLease>, ids: Ids): CreateC
     name: body.name ?? `lease-${(leaseIds[0] ?? '').slice(0, 8)}`,
     wanted: wantedOf(body),
     hostId: body.host ? hostIdOf(call.session, body.host) : null,
-    role: caller.role,
+    role: roleEverywhere(caller),
     durationMs: durationMs(body),
     atEnd: body.at_end ?? null,
     renew: body.renew ?? null,
     ticket: body.ticket ?? null,
+    purpose: body.purpose,
+    exempt: body.override_limits ?? null,
     image: body.image ?? null,
     sshPublicKey: body.ssh_public_key ?? null,
+    ...(setup !== null && { setup }),
     waitUntilMs: waitUntilMs(body.wait, nowMs),
     window: from === null ? null : { fromMs: from, reservationId: asId<'reservation'>(ids.next()) },
   };
 }
 
 function adoptCommand(body: AdoptionBody, session: Session, ids: Ids): AdoptCommand {
+  const { connection, host } = body;
+  // One without the other is refused by the schema.
+  const running = connection && host ? { hostId: hostIdOf(session, host), connection } : null;
   return {
     type: 'lease.adopt',
     leaseId: asId<'lease'>(body.lease_id ?? ids.next()),
@@ -165,14 +177,13 @@ function adoptCommand(body: AdoptionBody, session: Session, ids: Ids): AdoptComm
     ownerId: body.owner_id,
     name: body.name,
     flavorId: flavorIdOf(session, body.flavor),
-    hostId: hostIdOf(session, body.host),
     refs: {
       portId: body.port_id ?? null,
       serverId: body.server_id,
       floatingIpId: body.floating_ip_id ?? null,
-      address: body.connection.host,
+      address: connection?.host ?? null,
     },
-    connection: body.connection,
+    running,
     durationMs: durationMs(body) ?? 0,
     atEnd: body.at_end,
   };

@@ -25,6 +25,11 @@ export function operationRoutes(register: Register, options: ServerOptions): voi
     return { freeze: freezeToJson(session.status().control) };
   });
 
+  register('takeOver', routes.takeOver, async ({ session, body, submit }) => {
+    await submit({ type: 'service.takeOver', deploymentId: body.deployment_id });
+    return { deployment_id: session.status().control.deploymentId };
+  });
+
   register('listFindings', routes.listFindings, ({ session }) => ({
     findings: found(session.findings()).map(findingToJson),
   }));

@@ -40,8 +40,8 @@ export async function serviceRoutes(
     reply.header('content-type', TEXT_TYPE).send('ready\n');
   });
 
-  app.get(routes.metrics.path, async (request, reply) => {
-    if (options.metricsNeedToken) await gate.admit(request);
+  app.get(routes.metrics.path, { config: { operationId: 'metrics' } }, async (request, reply) => {
+    if (options.metricsNeedToken) await gate.admit(request, reply);
     return reply.header('content-type', metrics.contentType).send(await metrics.render());
   });
 

@@ -16,8 +16,8 @@ import {
   starting,
 } from '../../../test/integration/store-samples.ts';
 import { openCore, type SqliteCore } from './core.ts';
-import { planWrite } from './plan.ts';
-import { parseLoaded } from './decode.ts';
+import { planWrite } from '../plan.ts';
+import { parseLoaded } from '../decode.ts';
 
 const HOSTS = ['h0', 'h1', 'h2'] as const;
 

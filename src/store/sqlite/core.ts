@@ -5,24 +5,29 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { LeaseId } from '../../base/ids.ts';
-import type { Control } from '../../domain/model/control.ts';
 import type { Lease } from '../../domain/model/lease.ts';
-import { StoreError, type EventQuery, type LoadedState, type StoredEvent } from '../../engine/ports.ts';
+import {
+  StoreError,
+  type EventQuery,
+  type Expired,
+  type ExpiredQuery,
+  type StoredEvent,
+  type UsageQuery,
+  type UsageSum,
+} from '../../engine/ports.ts';
+import { newControl } from '../control.ts';
+import type { LoadedText } from '../decode.ts';
+import type { Migration } from '../migrations.ts';
+import type { WritePlan } from '../plan.ts';
+import type { EndedQuery } from '../queries.ts';
+import { numberAt, theRow } from '../row.ts';
+import { controlTable } from '../tables.ts';
 import { storeErrorOf } from './failure.ts';
-import { migrate, readMigrations, type Migration } from './migrations.ts';
-import type { WritePlan } from './plan.ts';
-import { createReader, type EndedQuery } from './reader.ts';
-import { numberAt, theRow } from './row.ts';
-import { controlTable } from './tables.ts';
+import { migrate, readMigrations } from './migrations.ts';
+import { createReader } from './reader.ts';
+import { putSql } from './sql.ts';
+import { createUsageReader } from './usage-reader.ts';
 import { createWriter } from './writer.ts';
-
-/**
- * What `load` reads, with the snapshot still as JSON: it crosses threads as one text and is parsed where it
- * is used.
- */
-export interface LoadedText extends Omit<LoadedState, 'snapshot'> {
-  readonly snapshotJson: string;
-}
 
 /** Every method throws StoreError. */
 export interface SqliteCore {
@@ -34,7 +39,10 @@ export interface SqliteCore {
   readLease(leaseId: LeaseId): Lease | null;
   findLeases(prefix: string, limit: number): readonly Lease[];
   readEndedLeases(query: EndedQuery): readonly Lease[];
+  sumUsage(query: UsageQuery): readonly UsageSum[];
+  readUsed(leaseIds: readonly LeaseId[]): ReadonlyMap<LeaseId, number>;
   hasIntent(leaseId: LeaseId): boolean;
+  readExpired(query: ExpiredQuery): Expired;
   close(): void;
 }
 
@@ -58,20 +66,21 @@ const WAL_PAGES = 4096;
  * SchemaError where the database is not ours to write, StoreError where it cannot be read.
  */
 export function openCore(db: DatabaseSync, options: CoreOptions): SqliteCore {
-  const { created, writer, reader } = opening(() => {
+  const { created, writer, reader, usage } = opening(() => {
     db.exec('PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 5000;');
     const isNew = migrate(db, options.migrations ?? readMigrations());
     db.exec(
       `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${WAL_PAGES}; ` +
         'PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;',
     );
-    return { created: isNew, writer: createWriter(db), reader: createReader(db) };
+    const usageReader = createUsageReader(db);
+    return { created: isNew, writer: createWriter(db), reader: createReader(db), usage: usageReader };
   });
   const transaction = createTransaction(db);
   const wait = createWait(options.commitDelayMs ?? 0);
   const takeEpoch = db.prepare('UPDATE epoch SET epoch = epoch + 1 RETURNING epoch');
   const readEpoch = db.prepare('SELECT epoch FROM epoch');
-  const putControl = db.prepare(controlTable.putSql);
+  const putControl = db.prepare(putSql(controlTable));
   if (created) transaction(() => putControl.run(...controlTable.row(newControl(options.deploymentId))));
   return {
     load: () =>
@@ -103,16 +112,14 @@ export function openCore(db: DatabaseSync, options: CoreOptions): SqliteCore {
     readLease: (leaseId) => reading(() => reader.lease(leaseId)),
     findLeases: (prefix, limit) => reading(() => reader.leasesLike(prefix, limit)),
     readEndedLeases: (query) => reading(() => reader.endedLeases(query)),
+    sumUsage: (query) => reading(() => usage.sum(query)),
+    readUsed: (leaseIds) => reading(() => usage.used(leaseIds)),
     hasIntent: (leaseId) => reading(() => reader.hasIntent(leaseId)),
+    readExpired: (query) => reading(() => reader.expired(query)),
     close: () => {
       if (db.isOpen) reading(() => db.close());
     },
   };
-}
-
-/** The switches of a store that was just made. */
-function newControl(deploymentId: string): Control {
-  return { deploymentId, freeze: null, clockDoubt: null, mode: { kind: 'act' }, queueSeq: 0, grantSeq: 0 };
 }
 
 function opening<T>(run: () => T): T {

@@ -4,8 +4,8 @@
  */
 import { StoreError, type CommitBatch, type Store } from '../../engine/ports.ts';
 import type { SqliteCore } from './core.ts';
-import { parseLoaded } from './decode.ts';
-import { planWrite } from './plan.ts';
+import { parseLoaded } from '../decode.ts';
+import { planWrite } from '../plan.ts';
 
 /** Where a fault may be put in: throw a StoreError, or wait. */
 export interface DirectHooks {
@@ -39,7 +39,10 @@ export function createDirectStore(core: SqliteCore, hooks: DirectHooks = {}): St
     readLease: (leaseId) => run(() => core.readLease(leaseId)),
     findLeases: (prefix, limit) => run(() => core.findLeases(prefix, limit)),
     readEndedLeases: (query) => run(() => core.readEndedLeases(query)),
+    sumUsage: (query) => run(() => core.sumUsage(query)),
+    readUsed: (leaseIds) => run(() => core.readUsed(leaseIds)),
     hasIntent: (leaseId) => run(() => core.hasIntent(leaseId)),
+    readExpired: (query) => run(() => core.readExpired(query)),
     close: () =>
       run(() => {
         closed = true;

@@ -6,33 +6,9 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { formatTime } from '../../base/units.ts';
+import { parseHolder, StoreLockedError, type Holder } from '../holder.ts';
 import { isBusy } from './failure.ts';
 import { createPrivateFile } from './folder.ts';
-
-/** Who holds a data folder. */
-export interface Holder {
-  readonly pid: number;
-  readonly host: string;
-  readonly version: string;
-  /** Milliseconds since the Unix epoch. */
-  readonly startedAtMs: number;
-}
-
-/** Another process has the data folder. `holder` is null where it could not be read. */
-export class StoreLockedError extends Error {
-  override readonly name = 'StoreLockedError';
-  readonly holder: Holder | null;
-  constructor(dir: string, holder: Holder | null) {
-    const who =
-      holder === null
-        ? 'another process'
-        : `process ${holder.pid} on ${holder.host} (Berth ${holder.version}, ` +
-          `since ${formatTime(holder.startedAtMs)})`;
-    super(`${dir} is in use by ${who}: one server per data folder`);
-    this.holder = holder;
-  }
-}
 
 export interface FolderLock {
   release(): void;
@@ -48,7 +24,7 @@ export function lockFolder(dir: string, holder: Holder): FolderLock {
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     db.close();
-    throw isBusy(error) ? new StoreLockedError(dir, readHolder(dir)) : error;
+    throw isBusy(error) ? new StoreLockedError(dir, 'data folder', readHolder(dir)) : error;
   }
   const draft = join(dir, 'holder.json.new');
   writeFileSync(draft, `${JSON.stringify(holder)}\n`, { mode: 0o600 });
@@ -63,21 +39,10 @@ export function lockFolder(dir: string, holder: Holder): FolderLock {
 function readHolder(dir: string): Holder | null {
   try {
     const value: unknown = JSON.parse(readFileSync(join(dir, 'holder.json'), 'utf8'));
-    return isHolder(value) ? value : null;
+    return parseHolder(value);
   } catch {
     // The holder may be between taking the lock and writing its name; the lock counts, the name is a
     // courtesy.
     return null;
   }
-}
-
-function isHolder(value: unknown): value is Holder {
-  if (typeof value !== 'object' || value === null) return false;
-  const { pid, host, version, startedAtMs }: Partial<Record<keyof Holder, unknown>> = value;
-  return (
-    typeof pid === 'number' &&
-    typeof host === 'string' &&
-    typeof version === 'string' &&
-    typeof startedAtMs === 'number'
-  );
 }

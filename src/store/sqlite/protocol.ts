@@ -6,11 +6,19 @@
  */
 import type { LeaseId } from '../../base/ids.ts';
 import type { Lease } from '../../domain/model/lease.ts';
-import type { EventQuery, StoreError, StoredEvent } from '../../engine/ports.ts';
-import type { LoadedText } from './core.ts';
-import type { SchemaError } from './migrations.ts';
-import type { WritePlan } from './plan.ts';
-import type { EndedQuery } from './reader.ts';
+import type {
+  EventQuery,
+  Expired,
+  ExpiredQuery,
+  StoreError,
+  StoredEvent,
+  UsageQuery,
+  UsageSum,
+} from '../../engine/ports.ts';
+import type { LoadedText } from '../decode.ts';
+import type { SchemaError } from '../migrations.ts';
+import type { WritePlan } from '../plan.ts';
+import type { EndedQuery } from '../queries.ts';
 
 /** Given to the thread at its start. */
 export interface WriterOptions {
@@ -29,7 +37,10 @@ export type Call =
   | { readonly op: 'readLease'; readonly leaseId: LeaseId }
   | { readonly op: 'findLeases'; readonly prefix: string; readonly limit: number }
   | { readonly op: 'readEndedLeases'; readonly query: EndedQuery }
+  | { readonly op: 'sumUsage'; readonly query: UsageQuery }
+  | { readonly op: 'readUsed'; readonly leaseIds: readonly LeaseId[] }
   | { readonly op: 'hasIntent'; readonly leaseId: LeaseId }
+  | { readonly op: 'readExpired'; readonly query: ExpiredQuery }
   /** Closes the file; the thread ends after its answer. */
   | { readonly op: 'close' };
 
@@ -48,7 +59,10 @@ export interface Answers {
   readonly readLease: Lease | null;
   readonly findLeases: readonly Lease[];
   readonly readEndedLeases: readonly Lease[];
+  readonly sumUsage: readonly UsageSum[];
+  readonly readUsed: ReadonlyMap<LeaseId, number>;
   readonly hasIntent: boolean;
+  readonly readExpired: Expired;
   readonly close: null;
 }
 

@@ -1,16 +1,11 @@
 /** Reads of the open database: everything live for the load, and pages of what only the store has. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { LeaseId } from '../../base/ids.ts';
+import { asId, type LeaseId } from '../../base/ids.ts';
 import type { Lease } from '../../domain/model/lease.ts';
-import type { EventQuery, StoredEvent } from '../../engine/ports.ts';
-import { parseEvent, parseLease } from './decode.ts';
-import { numberAt, textAt, theRow } from './row.ts';
-
-export interface EndedQuery {
-  readonly projectId: string | null;
-  readonly beforeMs: number | null;
-  readonly limit: number;
-}
+import type { EventQuery, Expired, ExpiredQuery, StoredEvent } from '../../engine/ports.ts';
+import { parseEvent, parseLease } from '../decode.ts';
+import { boundedLimit, type EndedQuery } from '../queries.ts';
+import { numberAt, textAt, theRow } from '../row.ts';
 
 /** Methods throw what SQLite throws. */
 export interface Reader {
@@ -22,10 +17,8 @@ export interface Reader {
   leasesLike(prefix: string, limit: number): readonly Lease[];
   endedLeases(query: EndedQuery): readonly Lease[];
   hasIntent(leaseId: LeaseId): boolean;
+  expired(query: ExpiredQuery): Expired;
 }
-
-/** More than any page that the doors ask for; a reader that wants more comes again. */
-const ROWS_MAX = 1000;
 
 /**
  * The members of the snapshot, each as one JSON array made by SQLite: no row crosses into JavaScript by
@@ -105,6 +98,30 @@ export function createReader(db: DatabaseSync): Reader {
       return rows.map((row) => parseLease(textAt(row, 'body')));
     },
     hasIntent: (leaseId) => hasIntent.get(leaseId) !== undefined,
+    expired: createExpiredReader(db),
+  };
+}
+
+function createExpiredReader(db: DatabaseSync): (query: ExpiredQuery) => Expired {
+  const leases = db.prepare(
+    "SELECT id FROM leases INDEXED BY leases_ended WHERE state = 'ended' AND ended_at_ms < ? " +
+      'ORDER BY ended_at_ms LIMIT ?',
+  );
+  // Up to the first that is young enough: what goes is a beginning without a hole, whatever the clock did.
+  const floor = db.prepare(
+    'WITH oldest AS (SELECT seq, at_ms FROM events ORDER BY seq LIMIT ?2) ' +
+      'SELECT seq, at_ms FROM oldest WHERE seq < (SELECT max(seq) FROM events) AND seq < ' +
+      '(SELECT coalesce(min(seq), 9007199254740991) FROM oldest WHERE at_ms >= ?1) ORDER BY seq DESC LIMIT 1',
+  );
+  return ({ endedBeforeMs, eventsBeforeMs, limit }) => {
+    const last = eventsBeforeMs === null ? undefined : floor.get(eventsBeforeMs, boundedLimit(limit));
+    return {
+      leaseIds:
+        endedBeforeMs === null
+          ? []
+          : leases.all(endedBeforeMs, boundedLimit(limit)).map((row) => asId(textAt(row, 'id'))),
+      eventFloor: last === undefined ? null : { seq: numberAt(last, 'seq'), atMs: numberAt(last, 'at_ms') },
+    };
   };
 }
 
@@ -138,8 +155,4 @@ function createEventReader(db: DatabaseSync): (query: EventQuery) => readonly St
     statements.set(sql, statement);
     return statement.all(...values, boundedLimit(query.limit)).map(parseEvent);
   };
-}
-
-function boundedLimit(limit: number): number {
-  return Math.max(0, Math.min(ROWS_MAX, Math.trunc(limit)));
 }

@@ -61,6 +61,12 @@ CREATE TABLE epoch (
   epoch INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE event_floor (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  seq INTEGER NOT NULL CHECK (seq >= 0),
+  at_ms INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE events (
   seq INTEGER PRIMARY KEY,
   at_ms INTEGER NOT NULL,
@@ -162,11 +168,11 @@ CREATE TABLE leases (
 CREATE TABLE projects (
   id TEXT PRIMARY KEY,
   name TEXT NOT NULL,
-  quota_gpus INTEGER,
-  quota_leases INTEGER,
+  limit_gpus INTEGER,
+  limit_leases INTEGER,
   served_seq INTEGER NOT NULL,
   body TEXT NOT NULL CHECK (json_valid(body))
-) STRICT, WITHOUT ROWID;
+, limit_gpu_hours INTEGER) STRICT, WITHOUT ROWID;
 
 CREATE TABLE schema_migrations (
   id INTEGER PRIMARY KEY,
@@ -185,6 +191,24 @@ CREATE TABLE tokens (
   expires_at_ms INTEGER NOT NULL,
   body TEXT NOT NULL CHECK (json_valid(body))
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE usage (
+  lease_id TEXT NOT NULL,
+  holding INTEGER NOT NULL,
+  device_class TEXT NOT NULL,
+  count INTEGER NOT NULL CHECK (count > 0),
+  from_ms INTEGER NOT NULL,
+  until_ms INTEGER NOT NULL,
+  lease_name TEXT NOT NULL,
+  project_id TEXT NOT NULL,
+  project_name TEXT NOT NULL,
+  owner_id TEXT NOT NULL,
+  flavor_id TEXT NOT NULL,
+  flavor_name TEXT NOT NULL,
+  purpose TEXT NOT NULL CHECK (purpose IN ('interactive', 'ci')),
+  PRIMARY KEY (lease_id, holding, device_class),
+  CHECK (until_ms > from_ms)
+) STRICT;
 
 CREATE UNIQUE INDEX claim_devices_one_holder ON claim_devices (device_id) WHERE held = 1;
 
@@ -205,6 +229,12 @@ CREATE INDEX leases_ended ON leases (ended_at_ms) WHERE state = 'ended';
 CREATE INDEX leases_ended_by_project ON leases (project_id, ended_at_ms) WHERE state = 'ended';
 
 CREATE INDEX leases_live ON leases (project_id, created_at_ms) WHERE state <> 'ended';
+
+CREATE INDEX usage_by_length ON usage (until_ms - from_ms);
+
+CREATE INDEX usage_by_project ON usage (project_id, from_ms);
+
+CREATE INDEX usage_by_time ON usage (from_ms);
 
 CREATE TRIGGER claim_classes_are_replaced BEFORE UPDATE ON claim_classes
 BEGIN
@@ -240,9 +270,21 @@ BEGIN
   WHERE mine.id = NEW.device_id AND other.lease_id <> NEW.lease_id;
 END;
 
-CREATE TRIGGER events_no_delete BEFORE DELETE ON events
+CREATE TRIGGER event_floor_only_rises BEFORE UPDATE ON event_floor
+WHEN NEW.seq < OLD.seq OR NEW.seq >= (SELECT coalesce(max(seq), 0) FROM events)
 BEGIN
-  SELECT RAISE(ABORT, 'events are append-only');
+  SELECT RAISE(ABORT, 'the floor of the events only rises, and leaves the newest');
+END;
+
+CREATE TRIGGER event_floor_stays BEFORE DELETE ON event_floor
+BEGIN
+  SELECT RAISE(ABORT, 'the floor of the events stays');
+END;
+
+CREATE TRIGGER events_no_delete BEFORE DELETE ON events
+WHEN OLD.seq > (SELECT seq FROM event_floor)
+BEGIN
+  SELECT RAISE(ABORT, 'events are append-only above the floor');
 END;
 
 CREATE TRIGGER events_no_update BEFORE UPDATE ON events
@@ -251,7 +293,7 @@ BEGIN
 END;
 
 CREATE TRIGGER events_without_gaps BEFORE INSERT ON events
-WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM events)
+WHEN NEW.seq <> (SELECT coalesce(max(seq), (SELECT seq FROM event_floor)) + 1 FROM events)
 BEGIN
   SELECT RAISE(ABORT, 'events are numbered without gaps');
 END;
@@ -266,4 +308,26 @@ CREATE TRIGGER host_capacity_not_overdrawn BEFORE UPDATE ON host_capacity
 WHEN NEW.used > NEW.total AND NEW.used - NEW.observed > OLD.used - OLD.observed
 BEGIN
   SELECT RAISE(ABORT, 'a capacity row cannot be overdrawn');
+END;
+
+CREATE TRIGGER usage_no_delete BEFORE DELETE ON usage
+BEGIN
+  SELECT RAISE(ABORT, 'usage is append-only');
+END;
+
+CREATE TRIGGER usage_no_update BEFORE UPDATE ON usage
+BEGIN
+  SELECT RAISE(ABORT, 'usage is append-only');
+END;
+
+CREATE TRIGGER intents_live_stay BEFORE DELETE ON intents
+WHEN OLD.closed_at_ms IS NULL
+  OR EXISTS (SELECT 1 FROM leases WHERE leases.id = OLD.lease_id AND leases.state <> 'ended')
+BEGIN
+  SELECT RAISE(ABORT, 'without its intent nothing of a lease that lives may be deleted');
+END;
+
+CREATE TRIGGER leases_live_stay BEFORE DELETE ON leases WHEN OLD.state <> 'ended'
+BEGIN
+  SELECT RAISE(ABORT, 'only a lease that has ended is removed');
 END;

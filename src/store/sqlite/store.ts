@@ -3,15 +3,16 @@
  * blocks the event loop. Owns the data folder and its lock, time-outs, the bound on waiting calls, and what
  * the death of the thread means; decides nothing about the data.
  */
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import type { Ids } from '../../base/ids.ts';
 import { StoreError, type Store } from '../../engine/ports.ts';
-import { parseLoaded } from './decode.ts';
+import { newDeploymentId } from '../control.ts';
+import { parseLoaded } from '../decode.ts';
+import { thisProcess } from '../holder.ts';
+import { planWrite } from '../plan.ts';
 import { createPrivateFile, prepareFolder } from './folder.ts';
-import { lockFolder, type Holder } from './lock.ts';
-import { planWrite } from './plan.ts';
+import { lockFolder } from './lock.ts';
 import type { Answers, Call } from './protocol.ts';
 import { startThread, type Thread } from './thread.ts';
 
@@ -47,11 +48,10 @@ const CALL_TIMEOUT_MS = 30_000;
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
   const { dir, clock, callTimeoutMs = CALL_TIMEOUT_MS, commitDelayMs = 0 } = options;
   const warnings = prepareFolder(dir);
-  const lock = lockFolder(dir, thisProcess(options));
+  const lock = lockFolder(dir, thisProcess(options.version, clock));
   const path = join(dir, 'berth.sqlite');
   createPrivateFile(path);
-  // Short enough that `berth:<deployment>:<lease>` fits into a Nova tag (60 characters).
-  const deploymentId = options.ids.next().replaceAll('-', '').slice(0, 12);
+  const deploymentId = newDeploymentId(options.ids.next());
   const start = async (): Promise<Thread> => {
     const started = startThread({ path, deploymentId, commitDelayMs }, { clock, callTimeoutMs });
     try {
@@ -95,7 +95,10 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     readLease: (leaseId) => call({ op: 'readLease', leaseId }),
     findLeases: (prefix, limit) => call({ op: 'findLeases', prefix, limit }),
     readEndedLeases: (query) => call({ op: 'readEndedLeases', query }),
+    sumUsage: (query) => call({ op: 'sumUsage', query }),
+    readUsed: (leaseIds) => call({ op: 'readUsed', leaseIds }),
     hasIntent: (leaseId) => call({ op: 'hasIntent', leaseId }),
+    readExpired: (query) => call({ op: 'readExpired', query }),
     abort: () => thread.kill(),
     close: async () => {
       if (closed) return;
@@ -108,8 +111,4 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       }
     },
   };
-}
-
-function thisProcess({ version, clock }: SqliteStoreOptions): Holder {
-  return { pid: process.pid, host: hostname(), version, startedAtMs: clock.wallMs() };
 }

@@ -1,8 +1,8 @@
 /** The calling side of the writer thread: matches answers to calls, bounds their number and time. */
-import { Worker } from 'node:worker_threads';
+import { startAssetThread } from '../../base/assets.ts';
 import type { Clock } from '../../base/clock.ts';
 import { StoreError } from '../../engine/ports.ts';
-import { SchemaError } from './migrations.ts';
+import { SchemaError } from '../migrations.ts';
 import type { Answer, Answers, Call, Failure, WriterOptions } from './protocol.ts';
 
 export interface Thread {
@@ -29,9 +29,7 @@ export function startThread(
   options: WriterOptions,
   limits: { readonly clock: Clock; readonly callTimeoutMs: number },
 ): Thread {
-  // The sources run as they are in development and compiled in a release.
-  const source = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
-  const worker = new Worker(new URL(source, import.meta.url), { workerData: options });
+  const worker = startAssetThread(new URL('./worker', import.meta.url), { workerData: options });
   const waiting = new Map<number, Waiting>();
   let nextId = 1;
   let alive = true;

@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { assertDefined } from '../../base/assert.ts';
 import { openCore, type SqliteCore } from './core.ts';
 import { storeErrorOf } from './failure.ts';
-import { SchemaError } from './migrations.ts';
+import { SchemaError } from '../migrations.ts';
 import type { Answer, Answers, Call, Failure, Request, WriterOptions } from './protocol.ts';
 
 const port = assertDefined(parentPort, 'runs as a worker thread');
@@ -47,8 +47,14 @@ function perform(call: Call): Answers[Call['op']] {
       return core.findLeases(call.prefix, call.limit);
     case 'readEndedLeases':
       return core.readEndedLeases(call.query);
+    case 'sumUsage':
+      return core.sumUsage(call.query);
+    case 'readUsed':
+      return core.readUsed(call.leaseIds);
     case 'hasIntent':
       return core.hasIntent(call.leaseId);
+    case 'readExpired':
+      return core.readExpired(call.query);
     case 'close':
       core.close();
       return null;

@@ -4,11 +4,15 @@
  * observed, hosts as they are in the end.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { ClaimRows, HostRows, PlainEntity, WritePlan } from './plan.ts';
-import { numberAt, textAt } from './row.ts';
+import { BATCHES_KEPT, type ClaimRows, type HostRows, type PlainEntity, type WritePlan } from '../plan.ts';
+import { numberAt, textAt } from '../row.ts';
 import {
+  claimClassTable,
+  claimDeviceTable,
+  claimTable,
   controlTable,
-  EVENT_INSERT_SQL,
+  deviceTable,
+  eventTable,
   findingTable,
   flavorTable,
   hostTable,
@@ -17,11 +21,11 @@ import {
   leaseTable,
   projectTable,
   tokenTable,
+  usageTable,
+  type Columns,
   type Row,
-} from './tables.ts';
-
-/** Batches are looked up right after a failure; a day of one commit per ten seconds is more than enough. */
-const BATCHES_KEPT = 10_000;
+} from '../tables.ts';
+import { insertSql, putSql } from './sql.ts';
 
 export interface Writer {
   /** Throws what SQLite throws. */
@@ -32,10 +36,12 @@ export function createWriter(db: DatabaseSync): Writer {
   const claims = createClaimWriter(db);
   const hosts = createHostWriter(db);
   const plain = createPlainWriter(db);
-  const putLease = db.prepare(leaseTable.putSql);
-  const putIntent = db.prepare(intentTable.putSql);
+  const retention = createRetentionWriter(db);
+  const putLease = db.prepare(putSql(leaseTable));
+  const putIntent = db.prepare(putSql(intentTable));
   const closeIntent = db.prepare('UPDATE intents SET closed_at_ms = ? WHERE id = ? AND closed_at_ms IS NULL');
-  const insertEvent = db.prepare(EVENT_INSERT_SQL);
+  const insertUsage = db.prepare(insertSql(usageTable));
+  const insertEvent = db.prepare(insertSql(eventTable));
   const insertBatch = db.prepare(
     'INSERT INTO batches (revision, batch_id, event_seq, at_ms) ' +
       'VALUES (?, ?, (SELECT coalesce(max(seq), 0) FROM events), ?)',
@@ -50,6 +56,8 @@ export function createWriter(db: DatabaseSync): Writer {
       for (const row of plan.intents) putIntent.run(...row);
       for (const id of plan.closedIntentIds) closeIntent.run(plan.atMs, id);
       for (const { entity, puts, removedIds } of plan.plain) plain.write(entity, puts, removedIds);
+      for (const row of plan.usage) insertUsage.run(...row);
+      if (plan.removedLeaseIds.length > 0 || plan.eventFloor !== null) retention.remove(plan);
       for (const row of plan.events) insertEvent.run(...row);
       insertBatch.run(plan.revision, plan.batchId, plan.atMs);
       pruneBatches.run(plan.revision - BATCHES_KEPT);
@@ -57,20 +65,33 @@ export function createWriter(db: DatabaseSync): Writer {
   };
 }
 
+/** The triggers of the schema let nothing else go than what is ended, closed, and up to the floor. */
+function createRetentionWriter(db: DatabaseSync): {
+  remove(plan: Pick<WritePlan, 'removedLeaseIds' | 'eventFloor'>): void;
+} {
+  const removeIntents = db.prepare('DELETE FROM intents WHERE lease_id = ?');
+  const removeLease = db.prepare('DELETE FROM leases WHERE id = ?');
+  const raiseFloor = db.prepare('UPDATE event_floor SET seq = ?1, at_ms = ?2 WHERE seq < ?1');
+  const removeEvents = db.prepare('DELETE FROM events WHERE seq <= ?');
+  return {
+    remove({ removedLeaseIds, eventFloor }) {
+      for (const id of removedLeaseIds) {
+        removeIntents.run(id);
+        removeLease.run(id);
+      }
+      if (eventFloor === null) return;
+      const { seq, atMs } = eventFloor;
+      if (raiseFloor.run(seq, atMs).changes > 0) removeEvents.run(seq);
+    },
+  };
+}
+
 function createClaimWriter(db: DatabaseSync): { move(plan: WritePlan): void } {
   const readHolding = db.prepare('SELECT holding FROM claims WHERE lease_id = ?');
   const removeClaim = db.prepare('DELETE FROM claims WHERE lease_id = ?');
-  const insertClaim = db.prepare(
-    'INSERT INTO claims (lease_id, host_id, kind, held, provisional, from_ms, until_ms, vcpus, memory_mib, ' +
-      'disk_gib, holding) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-  );
-  const insertClass = db.prepare(
-    'INSERT INTO claim_classes (lease_id, device_class, host_id, count, held, observed) ' +
-      'VALUES (?, ?, ?, ?, ?, ?)',
-  );
-  const insertDevice = db.prepare(
-    'INSERT INTO claim_devices (lease_id, device_id, host_id, held) VALUES (?, ?, ?, ?)',
-  );
+  const insertClaim = db.prepare(insertSql(claimTable));
+  const insertClass = db.prepare(insertSql(claimClassTable));
+  const insertDevice = db.prepare(insertSql(claimDeviceTable));
   const updateClaim = db.prepare(
     'UPDATE claims SET host_id = ?2, kind = ?3, held = ?4, provisional = ?5, from_ms = ?6, until_ms = ?7, ' +
       'vcpus = ?8, memory_mib = ?9, disk_gib = ?10, holding = ?11 WHERE lease_id = ?1',
@@ -109,13 +130,10 @@ function createHostWriter(db: DatabaseSync): {
   const readInventory = db.prepare(
     "SELECT json_extract(body, '$.devices') AS inventory FROM hosts WHERE id = ?",
   );
-  const putHost = db.prepare(hostTable.putSql);
+  const putHost = db.prepare(putSql(hostTable));
   const removeHost = db.prepare('DELETE FROM hosts WHERE id = ?');
   const removeDevices = db.prepare('DELETE FROM devices WHERE host_id = ?');
-  const insertDevice = db.prepare(
-    'INSERT INTO devices (id, host_id, device_class, address, iommu_group, numa_node, parent_id, ' +
-      'quarantine) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-  );
+  const insertDevice = db.prepare(insertSql(deviceTable));
   const readTotals = db.prepare('SELECT device_class, total FROM host_capacity WHERE host_id = ?');
   const setTotal = db.prepare(
     'INSERT INTO host_capacity (host_id, device_class, total, used, observed) VALUES (?, ?, ?, 0, 0) ' +
@@ -167,18 +185,18 @@ function createPlainWriter(db: DatabaseSync): {
   write(entity: PlainEntity, puts: readonly Row[], removedIds: readonly string[]): void;
 } {
   const statements: Record<PlainEntity, { readonly put: StatementSync; readonly remove: StatementSync }> = {
-    control: prepare(controlTable.putSql, 'control'),
-    project: prepare(projectTable.putSql, 'projects'),
-    flavor: prepare(flavorTable.putSql, 'flavors'),
-    token: prepare(tokenTable.putSql, 'tokens'),
-    finding: prepare(findingTable.putSql, 'findings'),
-    idempotency: prepare(idempotencyTable.putSql, 'idempotency'),
+    control: prepare(controlTable),
+    project: prepare(projectTable),
+    flavor: prepare(flavorTable),
+    token: prepare(tokenTable),
+    finding: prepare(findingTable),
+    idempotency: prepare(idempotencyTable),
   };
-  function prepare(
-    putSql: string,
-    name: string,
-  ): { readonly put: StatementSync; readonly remove: StatementSync } {
-    return { put: db.prepare(putSql), remove: db.prepare(`DELETE FROM ${name} WHERE id = ?`) };
+  function prepare(table: Columns): { readonly put: StatementSync; readonly remove: StatementSync } {
+    return {
+      put: db.prepare(putSql(table)),
+      remove: db.prepare(`DELETE FROM ${table.name} WHERE id = ?`),
+    };
   }
   return {
     write(entity, puts, removedIds) {

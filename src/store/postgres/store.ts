@@ -1,0 +1,243 @@
+/**
+ * The PostgreSQL store as the engine uses it. Owns the connection that writes, the lock that goes with it,
+ * and what the loss of both means; decides nothing about the data.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+import type { Ids } from '../../base/ids.ts';
+import { StoreError, type LoadedState, type Store } from '../../engine/ports.ts';
+import { newDeploymentId } from '../control.ts';
+import { StoreLockedError, thisProcess, type Holder } from '../holder.ts';
+import { SchemaError, type Migration } from '../migrations.ts';
+import { planWrite } from '../plan.ts';
+import { numberAt, theRow } from '../row.ts';
+import { COMMIT_FUNCTION_SQL, commitStatement } from './commit.ts';
+import { connectPrimary, openAt, type Connector, type Primary, type SessionLimits } from './connect.ts';
+import { durabilityWarnings } from './durability.ts';
+import { storeErrorOf } from './failure.ts';
+import { lockDatabase, type LockOptions } from './lock.ts';
+import { migrate, readMigrations } from './migrations.ts';
+import type { PasswordSources } from './password.ts';
+import {
+  findLeases,
+  readAll,
+  readBatch,
+  readEndedLeases,
+  readEvents,
+  readExpired,
+  readIntent,
+  readLease,
+} from './reader.ts';
+import { createReaders, type Readers } from './readers.ts';
+import { readUsed, sumUsage } from './usage-reader.ts';
+import type { Row, Session, Statement } from './session.ts';
+import { printAddress, type Address, type HostPort } from './url.ts';
+
+export interface PostgresStoreOptions {
+  readonly address: Address;
+  readonly passwords: PasswordSources;
+  /** Berth's version, to name the holder of the database. */
+  readonly version: string;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** Default: `LIMITS`. */
+  readonly limits?: Partial<SessionLimits>;
+  /** Default: those of this program. */
+  readonly migrations?: readonly Migration[];
+  /** How the one server per database is seen to. Default: the lock; others are for trying what the epoch does. */
+  readonly lock?: (session: Session, options: LockOptions) => Promise<void>;
+}
+
+export interface PostgresStore extends Store {
+  /** The database without a password. */
+  readonly place: string;
+  /** What an operator should know about how the database keeps what it confirms. */
+  readonly warnings: readonly string[];
+}
+
+const LIMITS: SessionLimits = { statementMs: 10_000, lockMs: 5000, callMs: 15_000 };
+/** Reading one table at the load: a hundred thousand live leases are some hundred MB. */
+const LOAD_MS_MAX = 60_000;
+
+/** The connection that writes, and those that read from the same server. */
+interface Opened extends Primary {
+  readonly created: boolean;
+  readonly readers: Readers;
+}
+
+/**
+ * Opens (or makes) the store. Rejects with StoreLockedError while another process has the database,
+ * SchemaError where it is of another version, StoreError where no server takes writes.
+ */
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
+  const { address, passwords, clock, version } = options;
+  // Fits into the 63 bytes that PostgreSQL keeps, and is like no other process's.
+  const name = `berth ${version.slice(0, 20)} ${randomUUID()}`;
+  const opener = new Opener({ address, passwords, clock, name }, options);
+  const holder = thisProcess(version, clock);
+  let opened: Opened | null;
+  try {
+    opened = await opener.open();
+  } catch (error) {
+    throw error instanceof StoreLockedError || error instanceof SchemaError
+      ? error
+      : storeErrorOf(error, 'statement');
+  }
+  const warnings = await durabilityWarnings(opened.session);
+  let closed = false;
+  /** One at a time: two openings would wait for each other's lock. */
+  let reopening: Promise<Opened> | null = null;
+
+  const checkOpen = (): void => {
+    if (closed) throw new StoreError('closed', 'the store is closed');
+  };
+  const current = (): Opened => {
+    checkOpen();
+    if (opened === null || !opened.session.alive()) {
+      throw new StoreError('closed', 'the connection with the database was lost: load again');
+    }
+    return opened;
+  };
+  const drop = async (): Promise<void> => {
+    const gone = opened;
+    opened = null;
+    gone?.session.destroy();
+    await gone?.readers.end();
+  };
+  const reopen = async (): Promise<Opened> => {
+    checkOpen();
+    if (opened?.session.alive() === true) return opened;
+    await drop();
+    reopening ??= opener.open().finally(() => {
+      reopening = null;
+    });
+    opened = await reopening;
+    return opened;
+  };
+  const read = <T>(run: (ask: (statement: Statement) => Promise<readonly Row[]>) => Promise<T>): Promise<T> =>
+    asStoreError('statement', () => run((statement) => current().readers.ask(statement)));
+
+  return {
+    place: printAddress(address),
+    warnings,
+    load: () =>
+      asStoreError('statement', async () => {
+        const target = await reopen();
+        try {
+          return await loadFrom(target, holder);
+        } catch (error) {
+          // Of a server that cannot confirm a load nothing is to be expected: another host may do.
+          opener.avoid(target.session.place);
+          await drop();
+          throw error;
+        }
+      }),
+    commit: (batch) =>
+      asStoreError('committing', async () => {
+        const { session } = current();
+        const { warnings: said } = await session.ask(commitStatement(planWrite(batch)));
+        checkReplicated(said);
+      }),
+    hasBatch: (batchId) =>
+      asStoreError('statement', () =>
+        readBatch(async (ask) => (await current().session.ask(ask)).rows, batchId),
+      ),
+    readEvents: (query) => read((ask) => readEvents(ask, query)),
+    readLease: (leaseId) => read((ask) => readLease(ask, leaseId)),
+    findLeases: (prefix, limit) => read((ask) => findLeases(ask, prefix, limit)),
+    readEndedLeases: (query) => read((ask) => readEndedLeases(ask, query)),
+    sumUsage: (query) => read((ask) => sumUsage(ask, query)),
+    readUsed: (leaseIds) => read((ask) => readUsed(ask, leaseIds)),
+    hasIntent: (leaseId) => read((ask) => readIntent(ask, leaseId)),
+    readExpired: (query) => read((ask) => readExpired(ask, query)),
+    close: async () => {
+      if (closed) return;
+      closed = true;
+      await reopening?.catch(() => null);
+      await Promise.all([opened?.readers.end(), opened?.session.end()]);
+    },
+  };
+}
+
+/** Opens connections for one store, and remembers what it has seen of the servers. */
+class Opener {
+  readonly #connector: Connector;
+  readonly #options: PostgresStoreOptions;
+  readonly #limits: SessionLimits;
+  /** Which of the hosts is tried first: after a failure the next one. */
+  #first = 0;
+  #timeline = 0;
+
+  constructor(connector: Connector, options: PostgresStoreOptions) {
+    this.#connector = connector;
+    this.#options = options;
+    this.#limits = { ...LIMITS, ...options.limits };
+  }
+
+  /** The next opening begins with the host after this one. */
+  avoid(place: HostPort): void {
+    this.#first = this.#connector.address.hosts.indexOf(place) + 1;
+  }
+
+  /** Rejects with StoreLockedError, SchemaError, StoreError, or what the driver says. */
+  async open(): Promise<Opened> {
+    const primary = await connectPrimary(this.#connector, this.#limits, {
+      first: this.#first++,
+      timelineMin: this.#timeline,
+    });
+    try {
+      return await this.#takeOver(primary);
+    } catch (error) {
+      primary.session.destroy();
+      throw error;
+    }
+  }
+
+  async #takeOver(primary: Primary): Promise<Opened> {
+    const { session, timeline } = primary;
+    const { lock = lockDatabase, migrations = readMigrations(), ids, address } = this.#options;
+    await lock(session, { address: printAddress(address), sessionName: this.#connector.name });
+    const created = await migrate(session, migrations, newDeploymentId(ids.next()));
+    await session.ask({ text: COMMIT_FUNCTION_SQL });
+    this.#timeline = timeline;
+    // The host that serves us is the one to ask first when the connection is lost.
+    this.#first = this.#connector.address.hosts.indexOf(session.place);
+    const readers = createReaders(() => openAt(this.#connector, session.place, this.#limits));
+    return { ...primary, created, readers };
+  }
+}
+
+/** Takes a new epoch and reads what lives, in one transaction that no commit can come between. */
+async function loadFrom({ session, backendPid, created }: Opened, holder: Holder): Promise<LoadedState> {
+  const { value, warnings } = await session.transaction(async () => {
+    await session.ask({ text: `SET LOCAL statement_timeout = ${LOAD_MS_MAX}` });
+    const { rows } = await session.ask({
+      text: 'UPDATE epoch SET epoch = epoch + 1, holder = $1, backend_pid = $2 RETURNING epoch',
+      values: [JSON.stringify(holder), backendPid],
+    });
+    return { epoch: numberAt(theRow(rows[0]), 'epoch'), ...(await readAll(session, LOAD_MS_MAX)) };
+  });
+  checkReplicated(warnings);
+  return { ...value, created: created && value.revision === 0 };
+}
+
+/**
+ * When the wait for a synchronous standby is cancelled, PostgreSQL confirms the COMMIT all the same, with a
+ * warning (syncrep.c, SyncRepWaitForLSN): it is on this server alone, and a failover would lose it. A load
+ * that was confirmed without one proves that all before it has reached the standby.
+ */
+function checkReplicated(warnings: readonly string[]): void {
+  const [warning] = warnings;
+  if (warning !== undefined) throw new StoreError('in_doubt', `the commit is not safe: ${warning}`);
+}
+
+async function asStoreError<T>(phase: 'statement' | 'committing', run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof SchemaError) throw error;
+    // Between our loss of the connection and this attempt somebody else has taken over.
+    if (error instanceof StoreLockedError) throw new StoreError('fenced', error.message, { cause: error });
+    throw storeErrorOf(error, phase);
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * The mark of a store that has moved to a database: a migration that no version has, so that every one
+ * refuses to start on it, and says where it is now.
+ */
+import { DatabaseSync } from 'node:sqlite';
+import { MOVED_ID } from '../migrations.ts';
+
+/** For the holder of the folder's lock. */
+export function markMoved(path: string, place: string): void {
+  const db = new DatabaseSync(path);
+  try {
+    db.prepare('INSERT INTO schema_migrations (id, name, checksum) VALUES (?, ?, ?)').run(
+      MOVED_ID,
+      `moved to ${place}`,
+      '',
+    );
+  } finally {
+    db.close();
+  }
+}

@@ -248,7 +248,14 @@ describe('migrations', () => {
     migrate(db, readMigrations());
     const bodyOf = (id: string): unknown =>
       JSON.parse(String(db.prepare('SELECT body FROM leases WHERE id = ?').get(id)?.['body']));
-    const request = { atEnd: 'shelve', renew: false, role: 'member', scratchGiB: 12 };
+    const request = {
+      atEnd: 'shelve',
+      purpose: 'interactive',
+      exempt: null,
+      renew: false,
+      role: 'member',
+      scratchGiB: 12,
+    };
     expect(bodyOf('active')).toEqual({
       request,
       ticket: null,

@@ -34,6 +34,29 @@ describe('a renewal', () => {
     );
   });
 
+  test('keeps to the limits of the project, and says which was in the way', () => {
+    const limitedRun = (limits: Parameters<typeof limited>[0], exempt: string | null = null): PunctualRun => {
+      const run = running({ exempt });
+      run.give({ type: 'project.set', projectId: project('demo'), name: 'demo', ...limited(limits) });
+      run.run(DAY_MS);
+      return run;
+    };
+    const short = limitedRun({ durationMs: 90 * MINUTE_MS });
+    expect(times(short, 'lease.renewed')).toEqual([END_MS]);
+    expect(times(short, 'lease.expired')).toEqual([END_MS + 30 * MINUTE_MS]);
+    expect(short.events.find(({ type }) => type === 'lease.expired')?.reason).toBe(
+      'Your project may have leases of 1h30m at most',
+    );
+    // Two hours of one card, of which the start and the end take a minute each.
+    const used = limitedRun({ gpuHoursPerMonth: 2 });
+    expect(times(used, 'lease.expired')).toEqual([T0 + 2 * HOUR_MS - MINUTE_MS]);
+    expect(used.events.find(({ type }) => type === 'lease.expired')?.reason).toMatch(/GPU-hours/);
+    const none = limitedRun({ gpuHoursPerMonth: 1 });
+    expect([times(none, 'lease.renewed'), times(none, 'lease.expired')]).toEqual([[], [END_MS]]);
+    const exempt = limitedRun({ gpuHoursPerMonth: 1 }, 'deadline of the paper');
+    expect(times(exempt, 'lease.renewed')).toHaveLength(24);
+  });
+
   test('ends as soon as somebody waits whom it would serve', () => {
     const run = running();
     run.run(2 * HOUR_MS);

@@ -111,13 +111,17 @@ describe('the length and the number of waiting requests', () => {
     r.give(create('a', 'one', { durationMs: 2 * HOUR_MS }));
     r.runUntil(T0 + HOUR_MS);
     const activeMs = T0 + MINUTE_MS;
-    const extend = (expiresAtMs: number) =>
+    const extend = (expiresAtMs: number | null) =>
       r.give({ type: 'lease.extend', role: 'member', leaseId: lease('a'), expiresAtMs });
     expect(refusalOf(extend(activeMs + 3 * HOUR_MS + 1000))).toMatchObject({
       code: 'duration_too_long',
       details: { until: formatTime(activeMs + 3 * HOUR_MS) },
     });
-    expect(refusalOf(extend(activeMs + 3 * HOUR_MS))).toBeNull();
+    expect(refusalOf(extend(null))).toBeNull();
+    expect(r.events.at(-1)).toMatchObject({
+      type: 'lease.extended',
+      data: { until: formatTime(activeMs + 3 * HOUR_MS) },
+    });
   });
 
   test('no more requests wait than may; those that start at once do not wait', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { create, flavor, lease, project, slotHost, T0 } from '../../../test/support/worlds.ts';
+import { create, flavor, lease, limited, project, slotHost, T0 } from '../../../test/support/worlds.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, WEEK_MS } from '../../base/units.ts';
 import type { Command } from '../command.ts';
 import type { ReturnTicket } from '../model/lease.ts';
@@ -210,5 +210,39 @@ describe('what cannot be shelved', () => {
     else run.give(command);
     expect(run.state(A)).toBe('shelving');
     expect(run.give(unshelvable)).toMatchObject({ refusal: { code: 'stale' } });
+  });
+});
+
+describe('a limit in the way of a return ticket', () => {
+  const limit = (run: PunctualRun, limits: Parameters<typeof limited>[0]): void => {
+    run.give({ type: 'project.set', projectId: project('demo'), name: 'demo', ...limited(limits) });
+  };
+  const voided = (run: PunctualRun) => run.events.filter(({ type }) => type === 'lease.ticket_void');
+
+  test.each<ReturnTicket>([{ kind: 'now' }, { kind: 'at', atMs: END_MS + HOUR_MS }])(
+    'leaves the disk on the shelf, and says why: $kind',
+    (when) => {
+      const run = running({ ticket: when, exempt: 'for its first time only' });
+      limit(run, { gpuHoursPerMonth: 2 });
+      run.run(DAY_MS);
+      expect(run.state(A)).toBe('shelved');
+      expect(voided(run)).toMatchObject([{ id: 'a', reason: expect.stringMatching(/GPU-hours/) }]);
+      expect(times(run, 'lease.ticket_used')).toEqual([]);
+    },
+  );
+
+  test('that is on waiting requests counts only where it has to wait', () => {
+    const when: ReturnTicket = { kind: 'at', atMs: END_MS + HOUR_MS };
+    const free = running({ ticket: when });
+    limit(free, { queued: 0 });
+    free.runUntil(END_MS + HOUR_MS);
+    expect(free.state(A)).toBe('starting');
+    const taken = running({ ticket: when });
+    taken.runUntil(END_MS + 10 * MINUTE_MS);
+    borrow(taken, 'b', { durationMs: 5 * HOUR_MS });
+    limit(taken, { queued: 0 });
+    taken.runUntil(END_MS + HOUR_MS);
+    expect(taken.state(A)).toBe('shelved');
+    expect(voided(taken)).toMatchObject([{ reason: expect.stringMatching(/waiting requests/) }]);
   });
 });

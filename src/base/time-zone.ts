@@ -1,6 +1,6 @@
 /**
- * Days and months as the calendar of a time zone has them. Intl (the ICU data of Node) knows how far a zone is
- * from UTC at any moment; everything else is arithmetic. A day begins with the first moment that bears its
+ * Days and months as the calendar of a time zone has them. Intl (the ICU data of Node) knows how far a zone
+ * is from UTC at any moment; everything else is arithmetic. A day begins with the first moment that bears its
  * date, so that days follow each other without gap or overlap, also where a clock change skips midnight.
  */
 import { assertDefined } from './assert.ts';

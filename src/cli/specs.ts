@@ -133,10 +133,12 @@ export function ticket(flags: string, help: string): OptionSpec<TicketWhen | nul
   };
 }
 
-/** A date, as it was written, or a time in any form that people write, as ISO 8601. */
+/** A date, as it was written, or a time in any form that people write, and `-7d`: as ISO 8601. */
 export function moment(flags: string, help: string): OptionSpec<string | null> {
   return option(flags, help, (value, context, name) => {
     if (parseDate(value) !== null) return value;
+    const ago = value.startsWith('-') ? parseDuration(value.slice(1)) : null;
+    if (ago?.ok === true) return formatTime(context.nowMs - ago.value);
     const parsed = parseWhen(value, context.nowMs);
     if (!parsed.ok) throw new UsageError(`${name}: ${parsed.error}`, MOMENT_FIX);
     if (parsed.value.understood !== null) context.note(`${name}: ${parsed.value.understood}`);

@@ -7,7 +7,6 @@ test.each([
   ['now', nowMs],
   ['+2h', nowMs + 7_200_000],
   ['+1h30m', nowMs + 5_400_000],
-  ['-2h', nowMs - 7_200_000],
   ['2026-11-21T14:30:00Z', Date.parse('2026-11-21T14:30:00Z')],
   ['2026-11-21T15:30+01:00', Date.parse('2026-11-21T14:30:00Z')],
 ])('%s is understood', (text, timeMs) => {
@@ -31,7 +30,7 @@ test('a clock time is the next one of this machine, and is said in full', () => 
   }
 });
 
-test.each(['', 'tomorrow', '24:00', '12:60', '+', '+2', '-2', '2026-11-21', '2026-11-21T14:30:00'])(
+test.each(['', 'tomorrow', '24:00', '12:60', '+', '+2', '-2h', '2026-11-21', '2026-11-21T14:30:00'])(
   '%j is not a time',
   (text) => {
     expect(parseWhen(text, nowMs).ok).toBe(false);

@@ -10,7 +10,7 @@ export interface When {
 }
 
 /**
- * Reads `now`, `+2h`, `-7d`, `14:30` (the next time that the clock of this machine shows it), or ISO 8601 with a
+ * Reads `now`, `+2h`, `14:30` (the next time that the clock of this machine shows it), or ISO 8601 with a
  * zone.
  */
 export function parseWhen(text: string, nowMs: number): Result<When, string> {
@@ -18,10 +18,6 @@ export function parseWhen(text: string, nowMs: number): Result<When, string> {
   if (text.startsWith('+')) {
     const duration = parseDuration(text.slice(1));
     return duration.ok ? ok({ timeMs: nowMs + duration.value, understood: null }) : duration;
-  }
-  if (text.startsWith('-')) {
-    const duration = parseDuration(text.slice(1));
-    return duration.ok ? ok({ timeMs: nowMs - duration.value, understood: null }) : duration;
   }
   const clock = /^([01]?\d|2[0-3]):([0-5]\d)$/.exec(text);
   if (clock !== null) {

@@ -94,10 +94,10 @@ export class Accounts {
       addClass(project.whole, deviceClass, sign * count);
       addClass(user, deviceClass, sign * count);
     }
-    for (const account of [project.whole, user]) {
-      account.gpus += sign * gpus;
-      account.leases += sign;
-    }
+    project.whole.gpus += sign * gpus;
+    project.whole.leases += sign;
+    user.gpus += sign * gpus;
+    user.leases += sign;
     if (gpus > 0) this.#spread(project.whole, user, claim.fromMs, claim.untilMs, sign * gpus, 'claimed');
   }
 

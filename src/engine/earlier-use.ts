@@ -6,8 +6,8 @@ import type { Store } from './ports.ts';
 const USERS_MAX = 1_000_000;
 
 /**
- * What was given back in this month and the one before, for limits by the month. The one before is for a clock
- * that is found to be fast, and put back over the beginning of a month.
+ * What was given back in this month and the one before, for limits by the month. The one before is for a
+ * clock that is found to be fast, and put back over the beginning of a month.
  */
 export async function readEarlierUse(
   store: Pick<Store, 'sumUsage'>,

@@ -1,8 +1,8 @@
 /**
- * The usage report: how much device time was held in an interval, in groups. All of it comes from the store, in
- * looks at a week each, so that commits pass between two of them, however long the interval is. That they are
- * not one snapshot changes nothing: the report ends at the moment it was asked for, and what happens later
- * changes no time before it.
+ * The usage report: how much device time was held in an interval, in groups. All of it comes from the store,
+ * in looks at a week each, so that commits pass between two of them, however long the interval is. That they
+ * are not one snapshot changes nothing: the report ends at the moment it was asked for, and what happens
+ * later changes no time before it.
  */
 import type { ProjectId } from '../base/ids.ts';
 import {

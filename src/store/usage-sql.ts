@@ -62,8 +62,8 @@ export function sumSql(query: UsageQuery, dialect: UsageDialect): string {
 }
 
 /**
- * A record that reaches into the interval began before its end, and at most the longest time of all before its
- * beginning: a range of the index by beginning, however old the table is.
+ * A record that reaches into the interval began before its end, and at most the longest time of all before
+ * its beginning: a range of the index by beginning, however old the table is.
  */
 function recordsSql(query: UsageQuery, { least, greatest, mark }: UsageDialect): string {
   const [from, until] = [mark('from'), mark('until')];

@@ -138,8 +138,8 @@ export function checkStored(world: World, loaded: World): readonly string[] {
 }
 
 /**
- * I5: the records of usage of each lease are what its books say, and what its events tell by themselves; and the
- * sum of all is that of the leases, with what is held still.
+ * I5: the records of usage of each lease are what its books say, and what its events tell by themselves; and
+ * the sum of all is that of the leases, with what is held still.
  */
 export function checkRecords(
   events: readonly StoredEvent[],

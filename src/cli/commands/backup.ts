@@ -25,7 +25,7 @@ export const backup = defineCommand({
   examples: [
     'berth backup /backup/berth-2026-11-21.tar',
     'berth backup --config /etc/berth/berth.yaml --passphrase-file /root/backup.pass /backup/berth.sealed',
-    'berth backup - | ssh vault "cat > berth.tar"',
+    'berth backup -',
     'berth backup --check /backup/berth-2026-11-21.tar',
   ],
   local: true,

@@ -1,6 +1,6 @@
 /**
- * What the limits of a project and of its users leave of a wish. The same look serves the refusal of a request,
- * the pass that grants, and the explanation.
+ * What the limits of a project and of its users leave of a wish. The same look serves the refusal of a
+ * request, the pass that grants, and the explanation.
  */
 import type { ProjectId } from '../../base/ids.ts';
 import type { Account } from '../accounts.ts';
@@ -90,7 +90,9 @@ export function monthExcess(world: World, wish: Wish): Excess | null {
 
 /** What keeps a waiting lease from starting now, whatever is free; null: nothing. */
 export function startExcess(world: World, lease: Lease, nowMs: number): Excess | null {
-  if (lease.request.exempt !== null) return null;
+  // Before anything is made for the look: it is asked of everybody who waits, at each pass.
+  const project = world.projects.get(lease.projectId);
+  if (project === undefined || !limitsAnything(project) || lease.request.exempt !== null) return null;
   const wish = wishOf(world, lease, lease.request, nowMs);
   return heldExcess(world, wish) ?? monthExcess(world, wish);
 }

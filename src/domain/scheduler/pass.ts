@@ -29,7 +29,7 @@ const PASSED_MAX = 64;
  * Entries of one project and demand that are passed over because their own owner is at a limit. Each costs a
  * look at some sums; whoever lets single users wait with more than that limits how many they may.
  */
-const SKIPPED_MAX = 1024;
+const PASSED_OVER_MAX = 1024;
 
 /** Nothing starts while the service is frozen or only observes. */
 export function startsPaused(draft: Draft): boolean {
@@ -73,8 +73,8 @@ export function schedule(draft: Draft): void {
       turns.pass(waiting);
     } else if (over !== null) {
       draft.ruleOut('quota');
-      if (stopsAll(over) || turns.skipped(waiting) >= SKIPPED_MAX) turns.close(waiting);
-      else turns.skip(waiting);
+      if (stopsAll(over) || turns.passedOver(waiting) >= PASSED_OVER_MAX) turns.close(waiting);
+      else turns.passOver(waiting);
     } else if (startOrPromise(draft, lease, pass)) {
       turns.granted(waiting.projectId);
     } else if (
@@ -119,7 +119,7 @@ function startOrPromise(draft: Draft, lease: Lease, pass: Pass): boolean {
   return false;
 }
 
-/** True if nobody of the project who wants the same can start either: its limit is not one of time, nor of a user. */
+/** True if nobody of the project who wants the same can start either: no limit of time, nor of one user. */
 function stopsAll(over: Excess): boolean {
   return over.scope === 'project' && over.kind !== 'gpu_hours';
 }

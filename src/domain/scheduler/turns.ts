@@ -14,7 +14,7 @@ interface Slot {
   /** Entries at the beginning that were tried in vain, or passed over. */
   passed: number;
   /** Those of them that were passed over for reasons of their own. */
-  skipped: number;
+  passedOver: number;
 }
 
 interface Turn {
@@ -43,7 +43,7 @@ export class Turns {
     this.#world = world;
     for (const demandKey of demandKeys) {
       for (const projectId of world.queue.waitingFor(demandKey).keys()) {
-        const slot = { projectId, demandKey, passed: 0, skipped: 0 };
+        const slot = { projectId, demandKey, passed: 0, passedOver: 0 };
         const slots = this.#slots.get(projectId);
         if (slots === undefined) this.#slots.set(projectId, [slot]);
         else slots.push(slot);
@@ -72,21 +72,21 @@ export class Turns {
   }
 
   /** As `pass`, but it says nothing of those behind it. */
-  skip(waiting: Waiting): void {
+  passOver(waiting: Waiting): void {
     const slot = this.#slotOf(waiting);
-    if (slot !== undefined) slot.skipped += 1;
+    if (slot !== undefined) slot.passedOver += 1;
     this.pass(waiting);
   }
 
   /** How many entries of the slot were tried in vain. */
   passed(waiting: Waiting): number {
     const slot = this.#slotOf(waiting);
-    return slot === undefined ? 0 : slot.passed - slot.skipped;
+    return slot === undefined ? 0 : slot.passed - slot.passedOver;
   }
 
   /** How many were passed over. */
-  skipped(waiting: Waiting): number {
-    return this.#slotOf(waiting)?.skipped ?? 0;
+  passedOver(waiting: Waiting): number {
+    return this.#slotOf(waiting)?.passedOver ?? 0;
   }
 
   /** Nobody of the slot of this entry comes any more. */

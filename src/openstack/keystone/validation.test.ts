@@ -192,7 +192,7 @@ test('where Berth may not ask about others, the token asks for itself', async ()
 test('a token stands in no message, and what cannot be one is not asked about', async () => {
   failure = Response.json({ error: { code: 400, message: 'no Fernet token theirs' } }, { status: 400 });
   const error = await validator.validate('theirs').catch((thrown: unknown) => thrown);
-  expect(String(error)).toContain('[token]');
+  expect(String(error)).toContain('[secret]');
   expect(String(error)).not.toContain('theirs');
   asked = [];
   for (const token of ['', 'two words', 'ü', 'x'.repeat(9000)]) expect(await kindOf(token)).toBe('unknown');

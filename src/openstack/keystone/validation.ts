@@ -149,19 +149,11 @@ type TokenBody = z.output<typeof replySchema>['token'];
  */
 async function askKeystone(options: TokenValidatorOptions, token: string): Promise<TokenVerdict> {
   const { session, clock } = options;
-  try {
-    const reply = await tokenBody(options, token);
-    if (reply === null) return { kind: 'unknown' };
-    const validForMs = (timeMs(reply.expires_at) ?? 0) - (session.dateMs() ?? clock.wallMs());
-    if (validForMs <= 0) return { kind: 'unknown' };
-    return verdictOf(options.providerId, token, reply, clock.wallMs() + validForMs);
-  } catch (error) {
-    if (!(error instanceof ProviderError)) throw error;
-    // Keystone may repeat the token in its message.
-    throw new ProviderError(error.code, 'none', error.message.replaceAll(token, '[token]'), {
-      retryAfterMs: error.retryAfterMs,
-    });
-  }
+  const reply = await tokenBody(options, token);
+  if (reply === null) return { kind: 'unknown' };
+  const validForMs = (timeMs(reply.expires_at) ?? 0) - (session.dateMs() ?? clock.wallMs());
+  if (validForMs <= 0) return { kind: 'unknown' };
+  return verdictOf(options.providerId, token, reply, clock.wallMs() + validForMs);
 }
 
 const READS_ACCESS_RULES = { 'openstack-identity-access-rules': '1' };

@@ -1,8 +1,10 @@
 /**
  * A commit as one round trip: one call of a function that takes the rows of a plan as JSON, checks the epoch,
- * and writes each table with one statement. The function belongs to the session (pg_temp), so that its text
- * is always this program's and needs no migration. Why so, and what it costs: docs/adr/0007-postgresql.md.
+ * and writes each table with one statement. The function is code, not schema: whoever opens the database puts
+ * the text of this program there, so that it needs no migration. Why so, and what it costs:
+ * docs/adr/0007-postgresql.md.
  */
+import { createHash } from 'node:crypto';
 import { BATCHES_KEPT, type ClaimRows, type PlainEntity, type WritePlan } from '../plan.ts';
 import {
   claimClassTable,
@@ -25,7 +27,7 @@ import {
 } from '../tables.ts';
 import { FENCED } from './failure.ts';
 import { rowsJson } from './rows-json.ts';
-import type { Statement } from './session.ts';
+import type { Session, Statement } from './session.ts';
 
 interface Parameter {
   readonly name: string;
@@ -52,11 +54,13 @@ const PARAMETERS: readonly Parameter[] = [
   { name: 'p_batch_id', type: 'text', of: (plan) => plan.batchId },
   { name: 'p_at_ms', type: 'bigint', of: (plan) => plan.atMs },
   rows('p_hosts', hostTable, (plan) => plan.hosts.map(({ host }) => host)),
+  ids('p_host_ids', (plan) => plan.hosts.map(({ id }) => id)),
   rows('p_devices', deviceTable, (plan) => plan.hosts.flatMap(({ devices }) => devices)),
   rows('p_peaks', totalTable, (plan) => totalRows(plan, 'peaks')),
   rows('p_totals', totalTable, (plan) => totalRows(plan, 'totals')),
   ids('p_removed_hosts', (plan) => plan.removedHostIds),
   rows('p_leases', leaseTable, (plan) => plan.leases.map(({ lease }) => lease)),
+  ids('p_lease_ids', (plan) => plan.leases.map(({ id }) => id)),
   ...claimParameters('granted', ({ observed }) => !observed),
   ...claimParameters('observed', ({ observed }) => observed),
   rows('p_intents', intentTable, (plan) => plan.intents),
@@ -72,16 +76,9 @@ const PARAMETERS: readonly Parameter[] = [
   rows('p_events', eventTable, (plan) => plan.events),
 ];
 
-/**
- * Makes the function; once per session. Plans are made once and kept, and a table may be empty when its plan
- * is made and have millions of rows later: so the writer's plans go by the keys, whatever the statistics say.
- */
-export const COMMIT_FUNCTION_SQL = `
-SET plan_cache_mode = force_generic_plan;
-SET enable_seqscan = off;
-SET enable_hashjoin = off;
-SET enable_mergejoin = off;
-CREATE FUNCTION pg_temp.berth_commit(${PARAMETERS.map(({ name, type }) => `${name} ${type}`).join(', ')})
+const FUNCTION = 'berth_code.commit';
+const FUNCTION_SQL = `
+CREATE FUNCTION ${FUNCTION}(${PARAMETERS.map(({ name, type }) => `${name} ${type}`).join(', ')})
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   current_epoch bigint;
@@ -123,8 +120,7 @@ BEGIN
     );
     gone_claims := ARRAY(
       SELECT lease_id FROM claims
-      WHERE lease_id IN (SELECT id FROM json_populate_recordset(NULL::leases, p_leases))
-        AND lease_id <> ALL (kept_claims)
+      WHERE lease_id = ANY (p_lease_ids) AND lease_id <> ALL (kept_claims)
     );
     IF gone_claims <> '{}' THEN
       DELETE FROM claim_classes WHERE lease_id = ANY (gone_claims);
@@ -139,7 +135,7 @@ BEGIN
     UPDATE host_capacity AS c SET total = 0
     WHERE total <> 0 AND (
       host_id = ANY (p_removed_hosts)
-      OR host_id IN (SELECT id FROM json_populate_recordset(NULL::hosts, p_hosts)) AND NOT EXISTS (
+      OR host_id = ANY (p_host_ids) AND NOT EXISTS (
         SELECT 1 FROM json_populate_recordset(NULL::host_capacity, p_totals) AS new
         WHERE new.host_id = c.host_id AND new.device_class = c.device_class
       )
@@ -149,7 +145,7 @@ BEGIN
     ON CONFLICT (host_id, device_class) DO UPDATE SET total = excluded.total WHERE c.total <> excluded.total;
     DELETE FROM host_capacity WHERE total = 0 AND used = 0 AND (
       host_id = ANY (p_removed_hosts)
-      OR host_id IN (SELECT id FROM json_populate_recordset(NULL::hosts, p_hosts))
+      OR host_id = ANY (p_host_ids)
     );
   END IF;
   ${ifGiven('p_intents', putSql(intentTable, 'p_intents'))}
@@ -173,12 +169,41 @@ BEGIN
   DELETE FROM batches WHERE revision <= p_revision - ${BATCHES_KEPT};
 END $$`;
 
+/**
+ * Plans are made once and kept, and a table may be empty when its plan is made and have millions of rows
+ * later: so the writer's plans go by the keys, whatever the statistics say.
+ */
+const PLANS_SQL =
+  'SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; ' +
+  'SET enable_mergejoin = off';
+
+/**
+ * Prepares a session for commits, and sees to it that the database has the function with the text of this
+ * program; nothing is written where it has. For the holder of the lock alone. Rejects as the session does.
+ */
+export async function prepareCommits(session: Session): Promise<void> {
+  await session.ask({ text: PLANS_SQL });
+  const version = createHash('sha256').update(FUNCTION_SQL).digest('hex');
+  const { rows: found } = await session.ask({
+    text: "SELECT obj_description(to_regproc($1), 'pg_proc') AS version",
+    values: [FUNCTION],
+  });
+  if (found[0]?.['version'] === version) return;
+  await session.transaction(() =>
+    session.ask({
+      text:
+        `CREATE SCHEMA IF NOT EXISTS berth_code; DROP FUNCTION IF EXISTS ${FUNCTION}; ` +
+        `${FUNCTION_SQL}; COMMENT ON FUNCTION ${FUNCTION} IS '${version}'`,
+    }),
+  );
+}
+
 /** Commits by itself: outside a transaction one statement is one. */
 export function commitStatement(plan: WritePlan): Statement {
   const marks = PARAMETERS.map(({ type }, index) => `$${index + 1}::${type}`);
   return {
     name: 'commit',
-    text: `SELECT pg_temp.berth_commit(${marks.join(', ')})`,
+    text: `SELECT ${FUNCTION}(${marks.join(', ')})`,
     values: PARAMETERS.map(({ of }) => of(plan)),
   };
 }

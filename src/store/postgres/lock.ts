@@ -3,6 +3,7 @@
  * connection, however that ends, so there is no stale lock; and whoever has lost the connection can write
  * nothing.
  */
+import { StoreError } from '../../engine/ports.ts';
 import { parseHolder, StoreLockedError, type Holder } from '../holder.ts';
 import { numberAt } from '../row.ts';
 import { sqlStateOf } from './failure.ts';
@@ -24,7 +25,10 @@ export interface LockOptions {
   readonly sessionName: string;
 }
 
-/** Takes the lock for the session, or rejects with StoreLockedError after a second. */
+/**
+ * Takes the lock for the session. Rejects with StoreLockedError after a second where another process has it,
+ * with StoreError `closed` where it is our own and could not be ended.
+ */
 export async function lockDatabase(session: Session, options: LockOptions): Promise<void> {
   if (await tryLock(session)) return;
   const { holder, pid, isOurs } = await findHolder(session, options.sessionName);
@@ -32,6 +36,7 @@ export async function lockDatabase(session: Session, options: LockOptions): Prom
     // The connection broke on our side only: the server still waits for us, or for a standby.
     await session.ask({ text: 'SELECT pg_terminate_backend($1, $2)', values: [pid, TERMINATE_MS_MAX] });
     if (await tryLock(session)) return;
+    throw new StoreError('closed', 'an earlier session of this server has not ended yet, and has the lock');
   }
   throw new StoreLockedError(options.address, 'database', holder);
 }

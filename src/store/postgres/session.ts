@@ -24,6 +24,12 @@ export interface Reply {
   readonly warnings: readonly string[];
 }
 
+export interface SessionBounds {
+  readonly clock: Clock;
+  /** For calls that say nothing else, ms. */
+  readonly callTimeoutMs: number;
+}
+
 export interface Session {
   readonly place: HostPort;
   alive(): boolean;
@@ -58,90 +64,114 @@ const textParsers = {
 export async function openSession(
   config: ClientConfig & { readonly connectionTimeoutMillis: number },
   place: HostPort,
-  limits: { readonly clock: Clock; readonly callTimeoutMs: number },
+  limits: SessionBounds,
 ): Promise<Session> {
   const socket = new Socket();
   const client = new Client({ ...config, types: textParsers, stream: () => socket });
-  let lost: ConnectionLostError | null = null;
-  const lose = (reason: string): ConnectionLostError => {
-    lost ??= new ConnectionLostError(reason);
-    return lost;
-  };
-  // Without a listener the loss of an idle connection would end the process.
-  client.on('error', (error) => void lose(error.message));
-  client.on('end', () => void lose('the connection was closed'));
-  let warnings: string[] = [];
-  client.on('notice', ({ severity, message = '', detail }) => {
-    if (severity === 'WARNING') warnings.push(detail === undefined ? message : `${message}: ${detail}`);
-  });
+  const session = new ClientSession(client, socket, place, limits);
   try {
     await client.connect();
+    return session;
   } catch (error) {
-    socket.destroy();
+    session.destroy();
     throw error;
   }
-  let waiting = 0;
-  let last: Promise<unknown> = Promise.resolve();
+}
 
-  const send = async (statement: Statement, timeoutMs: number): Promise<Reply> => {
-    if (lost !== null) throw lost;
-    warnings = [];
+class ClientSession implements Session {
+  readonly place: HostPort;
+  readonly #client: Client;
+  readonly #socket: Socket;
+  readonly #bounds: SessionBounds;
+  #lost: ConnectionLostError | null = null;
+  /** Of the statement under way. */
+  #warnings: string[] = [];
+  #waiting = 0;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(client: Client, socket: Socket, place: HostPort, bounds: SessionBounds) {
+    this.place = place;
+    this.#client = client;
+    this.#socket = socket;
+    this.#bounds = bounds;
+    // Without a listener the loss of an idle connection would end the process.
+    client.on('error', (error) => void this.#lose(error.message));
+    client.on('end', () => void this.#lose('the connection was closed'));
+    client.on('notice', ({ severity, message = '', detail }) => {
+      if (severity !== 'WARNING') return;
+      this.#warnings.push(detail === undefined ? message : `${message}: ${detail}`);
+    });
+  }
+
+  alive(): boolean {
+    return this.#lost === null;
+  }
+
+  ask(statement: Statement, timeoutMs = this.#bounds.callTimeoutMs): Promise<Reply> {
+    if (this.#waiting >= WAITING_CALLS_MAX) {
+      const message = `${WAITING_CALLS_MAX} calls wait for the database already`;
+      return Promise.reject(new StoreError('refused', message));
+    }
+    this.#waiting += 1;
+    const run = this.#last.then(() => this.#send(statement, timeoutMs));
+    this.#last = run.catch(() => undefined).finally(() => (this.#waiting -= 1));
+    return run;
+  }
+
+  async transaction<T>(
+    run: () => Promise<T>,
+  ): Promise<{ readonly value: T; readonly warnings: readonly string[] }> {
+    await this.ask({ text: 'BEGIN' });
+    try {
+      const value = await run();
+      return { value, warnings: (await this.ask({ text: 'COMMIT' })).warnings };
+    } catch (error) {
+      if (this.alive()) await this.ask({ text: 'ROLLBACK' });
+      throw error;
+    }
+  }
+
+  async end(): Promise<void> {
+    if (!this.alive()) return;
+    const timeout = Promise.withResolvers<void>();
+    const cancel = this.#bounds.clock.setTimer(END_MS_MAX, timeout.resolve);
+    await Promise.race([this.#client.end().catch(() => undefined), timeout.promise]);
+    cancel();
+    this.destroy();
+  }
+
+  destroy(): void {
+    this.#lose('the connection was closed');
+    this.#socket.destroy();
+  }
+
+  async #send({ name, text, values = [] }: Statement, timeoutMs: number): Promise<Reply> {
+    if (this.#lost !== null) throw this.#lost;
+    const warnings: string[] = [];
+    this.#warnings = warnings;
     const late = Promise.withResolvers<never>();
-    const cancel = limits.clock.setTimer(timeoutMs, () => {
-      late.reject(lose(`no answer within ${timeoutMs} ms`));
-      socket.destroy();
+    const cancel = this.#bounds.clock.setTimer(timeoutMs, () => {
+      late.reject(this.#lose(`no answer within ${timeoutMs} ms`));
+      this.#socket.destroy();
     });
     try {
-      const { name, text, values = [] } = statement;
-      const answer = client.query({ ...(name !== undefined && { name }), text, values: [...values] });
+      const answer = this.#client.query({ ...(name !== undefined && { name }), text, values: [...values] });
       const { rows } = await Promise.race([answer, late.promise]);
       return { rows, warnings };
     } catch (error) {
       if (isAnswer(error)) throw error;
-      socket.destroy();
-      throw lose(error instanceof Error ? error.message : String(error));
+      this.#socket.destroy();
+      throw this.#lose(error instanceof Error ? error.message : String(error));
     } finally {
       cancel();
     }
-  };
-  const ask = (statement: Statement, timeoutMs = limits.callTimeoutMs): Promise<Reply> => {
-    if (waiting >= WAITING_CALLS_MAX) {
-      const message = `${WAITING_CALLS_MAX} calls wait for the database already`;
-      return Promise.reject(new StoreError('refused', message));
-    }
-    waiting += 1;
-    const run = last.then(() => send(statement, timeoutMs));
-    last = run.catch(() => undefined).finally(() => (waiting -= 1));
-    return run;
-  };
-  return {
-    place,
-    alive: () => lost === null,
-    ask,
-    transaction: async (run) => {
-      await ask({ text: 'BEGIN' });
-      try {
-        const value = await run();
-        return { value, warnings: (await ask({ text: 'COMMIT' })).warnings };
-      } catch (error) {
-        if (lost === null) await ask({ text: 'ROLLBACK' });
-        throw error;
-      }
-    },
-    end: async () => {
-      if (lost !== null) return;
-      const timeout = Promise.withResolvers<void>();
-      const cancel = limits.clock.setTimer(END_MS_MAX, timeout.resolve);
-      await Promise.race([client.end().catch(() => undefined), timeout.promise]);
-      cancel();
-      lose('the connection was closed');
-      socket.destroy();
-    },
-    destroy: () => {
-      lose('the connection was given up');
-      socket.destroy();
-    },
-  };
+  }
+
+  /** The first reason stays. */
+  #lose(reason: string): ConnectionLostError {
+    this.#lost ??= new ConnectionLostError(reason);
+    return this.#lost;
+  }
 }
 
 /** The server has answered, and the connection goes on. */

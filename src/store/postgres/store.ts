@@ -11,7 +11,7 @@ import { StoreLockedError, thisProcess, type Holder } from '../holder.ts';
 import { SchemaError, type Migration } from '../migrations.ts';
 import { planWrite } from '../plan.ts';
 import { numberAt, theRow } from '../row.ts';
-import { COMMIT_FUNCTION_SQL, commitStatement } from './commit.ts';
+import { commitStatement, prepareCommits } from './commit.ts';
 import { connectPrimary, openAt, type Connector, type Primary, type SessionLimits } from './connect.ts';
 import { durabilityWarnings } from './durability.ts';
 import { storeErrorOf } from './failure.ts';
@@ -31,7 +31,7 @@ import {
 import { createReaders, type Readers } from './readers.ts';
 import { readUsed, sumUsage } from './usage-reader.ts';
 import type { Row, Session, Statement } from './session.ts';
-import { printAddress, type Address, type HostPort } from './url.ts';
+import { printAddress, type Address } from './url.ts';
 
 export interface PostgresStoreOptions {
   readonly address: Address;
@@ -73,74 +73,34 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   const { address, passwords, clock, version } = options;
   // Fits into the 63 bytes that PostgreSQL keeps, and is like no other process's.
   const name = `berth ${version.slice(0, 20)} ${randomUUID()}`;
-  const opener = new Opener({ address, passwords, clock, name }, options);
+  const link = new Link({ address, passwords, clock, name }, options);
   const holder = thisProcess(version, clock);
-  let opened: Opened | null;
-  try {
-    opened = await opener.open();
-  } catch (error) {
-    throw error instanceof StoreLockedError || error instanceof SchemaError
-      ? error
-      : storeErrorOf(error, 'statement');
-  }
-  const warnings = await durabilityWarnings(opened.session);
-  let closed = false;
-  /** One at a time: two openings would wait for each other's lock. */
-  let reopening: Promise<Opened> | null = null;
-
-  const checkOpen = (): void => {
-    if (closed) throw new StoreError('closed', 'the store is closed');
-  };
-  const current = (): Opened => {
-    checkOpen();
-    if (opened === null || !opened.session.alive()) {
-      throw new StoreError('closed', 'the connection with the database was lost: load again');
-    }
-    return opened;
-  };
-  const drop = async (): Promise<void> => {
-    const gone = opened;
-    opened = null;
-    gone?.session.destroy();
-    await gone?.readers.end();
-  };
-  const reopen = async (): Promise<Opened> => {
-    checkOpen();
-    if (opened?.session.alive() === true) return opened;
-    await drop();
-    reopening ??= opener.open().finally(() => {
-      reopening = null;
-    });
-    opened = await reopening;
-    return opened;
-  };
+  const warnings = await asOpened(async () => durabilityWarnings((await link.open()).session));
   const read = <T>(run: (ask: (statement: Statement) => Promise<readonly Row[]>) => Promise<T>): Promise<T> =>
-    asStoreError('statement', () => run((statement) => current().readers.ask(statement)));
-
+    asStoreError('statement', () => run((statement) => link.current().readers.ask(statement)));
   return {
     place: printAddress(address),
     warnings,
     load: () =>
       asStoreError('statement', async () => {
-        const target = await reopen();
+        const target = await link.open();
         try {
           return await loadFrom(target, holder);
         } catch (error) {
           // Of a server that cannot confirm a load nothing is to be expected: another host may do.
-          opener.avoid(target.session.place);
-          await drop();
+          await link.avoid(target);
           throw error;
         }
       }),
     commit: (batch) =>
       asStoreError('committing', async () => {
-        const { session } = current();
-        const { warnings: said } = await session.ask(commitStatement(planWrite(batch)));
-        checkReplicated(said);
+        const { session } = link.current();
+        checkReplicated((await session.ask(commitStatement(planWrite(batch)))).warnings);
       }),
+    // By the connection that has loaded: it may be the only one that the server lets in.
     hasBatch: (batchId) =>
       asStoreError('statement', () =>
-        readBatch(async (ask) => (await current().session.ask(ask)).rows, batchId),
+        readBatch(async (statement) => (await link.current().session.ask(statement)).rows, batchId),
       ),
     readEvents: (query) => read((ask) => readEvents(ask, query)),
     readLease: (leaseId) => read((ask) => readLease(ask, leaseId)),
@@ -150,20 +110,19 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     readUsed: (leaseIds) => read((ask) => readUsed(ask, leaseIds)),
     hasIntent: (leaseId) => read((ask) => readIntent(ask, leaseId)),
     readExpired: (query) => read((ask) => readExpired(ask, query)),
-    close: async () => {
-      if (closed) return;
-      closed = true;
-      await reopening?.catch(() => null);
-      await Promise.all([opened?.readers.end(), opened?.session.end()]);
-    },
+    close: () => link.close(),
   };
 }
 
-/** Opens connections for one store, and remembers what it has seen of the servers. */
-class Opener {
+/** The connection of one store with whichever server takes writes, and what was seen of the servers so far. */
+class Link {
   readonly #connector: Connector;
   readonly #options: PostgresStoreOptions;
   readonly #limits: SessionLimits;
+  #opened: Opened | null = null;
+  /** One at a time: two openings would wait for each other's lock. */
+  #opening: Promise<Opened> | null = null;
+  #closed = false;
   /** Which of the hosts is tried first: after a failure the next one. */
   #first = 0;
   #timeline = 0;
@@ -174,13 +133,53 @@ class Opener {
     this.#limits = { ...LIMITS, ...options.limits };
   }
 
-  /** The next opening begins with the host after this one. */
-  avoid(place: HostPort): void {
-    this.#first = this.#connector.address.hosts.indexOf(place) + 1;
+  /** The open connection. Throws StoreError `closed`. */
+  current(): Opened {
+    this.#checkOpen();
+    if (this.#opened?.session.alive() === true) return this.#opened;
+    throw new StoreError('closed', 'the connection with the database was lost: load again');
   }
 
-  /** Rejects with StoreLockedError, SchemaError, StoreError, or what the driver says. */
+  /**
+   * The open connection, or another with the lock. Rejects with StoreLockedError, SchemaError, StoreError, or
+   * what the driver says.
+   */
   async open(): Promise<Opened> {
+    this.#checkOpen();
+    if (this.#opened?.session.alive() === true) return this.#opened;
+    await this.#drop();
+    this.#opening ??= this.#connect().finally(() => {
+      this.#opening = null;
+    });
+    this.#opened = await this.#opening;
+    return this.#opened;
+  }
+
+  /** The next opening begins with the host after this one. */
+  async avoid({ session }: Opened): Promise<void> {
+    this.#first = this.#connector.address.hosts.indexOf(session.place) + 1;
+    await this.#drop();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const opened = (await this.#opening?.catch(() => null)) ?? this.#opened;
+    await Promise.all([opened?.readers.end(), opened?.session.end()]);
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new StoreError('closed', 'the store is closed');
+  }
+
+  async #drop(): Promise<void> {
+    const gone = this.#opened;
+    this.#opened = null;
+    gone?.session.destroy();
+    await gone?.readers.end();
+  }
+
+  async #connect(): Promise<Opened> {
     const primary = await connectPrimary(this.#connector, this.#limits, {
       first: this.#first++,
       timelineMin: this.#timeline,
@@ -198,7 +197,7 @@ class Opener {
     const { lock = lockDatabase, migrations = readMigrations(), ids, address } = this.#options;
     await lock(session, { address: printAddress(address), sessionName: this.#connector.name });
     const created = await migrate(session, migrations, newDeploymentId(ids.next()));
-    await session.ask({ text: COMMIT_FUNCTION_SQL });
+    await prepareCommits(session);
     this.#timeline = timeline;
     // The host that serves us is the one to ask first when the connection is lost.
     this.#first = this.#connector.address.hosts.indexOf(session.place);
@@ -229,6 +228,16 @@ async function loadFrom({ session, backendPid, created }: Opened, holder: Holder
 function checkReplicated(warnings: readonly string[]): void {
   const [warning] = warnings;
   if (warning !== undefined) throw new StoreError('in_doubt', `the commit is not safe: ${warning}`);
+}
+
+/** As it is for the first opening: who has the lock is told by name, and a server need not be stopped. */
+async function asOpened<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof StoreLockedError || error instanceof SchemaError) throw error;
+    throw storeErrorOf(error, 'statement');
+  }
 }
 
 async function asStoreError<T>(phase: 'statement' | 'committing', run: () => Promise<T>): Promise<T> {

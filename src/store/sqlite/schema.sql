@@ -310,16 +310,6 @@ BEGIN
   SELECT RAISE(ABORT, 'a capacity row cannot be overdrawn');
 END;
 
-CREATE TRIGGER usage_no_delete BEFORE DELETE ON usage
-BEGIN
-  SELECT RAISE(ABORT, 'usage is append-only');
-END;
-
-CREATE TRIGGER usage_no_update BEFORE UPDATE ON usage
-BEGIN
-  SELECT RAISE(ABORT, 'usage is append-only');
-END;
-
 CREATE TRIGGER intents_live_stay BEFORE DELETE ON intents
 WHEN OLD.closed_at_ms IS NULL
   OR EXISTS (SELECT 1 FROM leases WHERE leases.id = OLD.lease_id AND leases.state <> 'ended')
@@ -330,4 +320,14 @@ END;
 CREATE TRIGGER leases_live_stay BEFORE DELETE ON leases WHEN OLD.state <> 'ended'
 BEGIN
   SELECT RAISE(ABORT, 'only a lease that has ended is removed');
+END;
+
+CREATE TRIGGER usage_no_delete BEFORE DELETE ON usage
+BEGIN
+  SELECT RAISE(ABORT, 'usage is append-only');
+END;
+
+CREATE TRIGGER usage_no_update BEFORE UPDATE ON usage
+BEGIN
+  SELECT RAISE(ABORT, 'usage is append-only');
 END;

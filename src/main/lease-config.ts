@@ -3,17 +3,11 @@ import { z } from 'zod';
 import { formatDuration } from '../base/units.ts';
 import { ROLES } from '../domain/model/token.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../domain/settings.ts';
-import { duration, durationOrZero } from './config-fields.ts';
+import { duration, durationOrOff } from './config-fields.ts';
 
 const defaults = DEFAULT_SETTINGS;
 
 const atEnd = z.enum(['shelve', 'delete', 'shelve_or_delete']);
-
-/** A duration, or `off`: 0. */
-const durationOrOff = z
-  .string()
-  .transform((text) => (text === 'off' ? '0' : text))
-  .pipe(durationOrZero);
 
 const ruleSchema = z.strictObject({
   match: z

@@ -44,8 +44,8 @@ export function shelvedDue(draft: Draft, lease: Lease, state: Shelved): boolean 
 }
 
 /**
- * Joins the queue with the ticket of a lease that is on the shelf. Where a limit of its project or owner is in
- * the way it stays there, and the ticket is void: else it would be tried again and again.
+ * Joins the queue with the ticket of a lease that is on the shelf. Where a limit of its project or owner is
+ * in the way it stays there, and the ticket is void: else it would be tried again and again.
  */
 export function useTicket(draft: Draft, lease: Lease): boolean {
   const { durationMs } = lease.request;

@@ -364,7 +364,7 @@ function enter(lease: Lease, state: LeaseState, event: LeaseEvent, nowMs: number
   if (event.type === 'unshelve') request = { ...request, durationMs: event.durationMs, exempt: event.exempt };
   // Its one journey has begun.
   if (event.type === 'unshelve' || (state.kind === 'shelving' && state.again !== null)) ticket = null;
-  // It comes back as any other does: what let it pass the limits was for the time that is over.
+  // It comes back like all others: what let it pass the limits was for the time that is over.
   if (event.type === 'expire' && event.again !== null) request = { ...request, exempt: null };
   let entered = state;
   if (state.kind === 'active' && event.type === 'ready') {

@@ -183,7 +183,12 @@ export class Load {
   #extend(leaseId: LeaseId): Command {
     const lease = this.world.leases.get(leaseId);
     const endMs = lease?.state.kind === 'active' ? lease.state.expiresAtMs : this.#nowMs;
-    return { type: 'lease.extend', leaseId, expiresAtMs: endMs + this.#prng.below(60) * MINUTE_MS };
+    return {
+      type: 'lease.extend',
+      role: 'member',
+      leaseId,
+      expiresAtMs: endMs + this.#prng.below(60) * MINUTE_MS,
+    };
   }
 }
 

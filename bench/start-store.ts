@@ -95,7 +95,16 @@ function active(hosts: readonly Host[], index: number, flavor: Flavor, nowMs: nu
     untilMs: expiresAtMs,
   };
   const connection = { host: '192.0.2.17', port: 22, user: 'ubuntu' };
-  return { kind: 'active', sinceMs: nowMs, claim, expiresAtMs, connection, warnedMs: null };
+  return {
+    kind: 'active',
+    sinceMs: nowMs,
+    claim,
+    expiresAtMs,
+    connection,
+    warnedMs: null,
+    renewedAtMs: null,
+    graceUntilMs: null,
+  };
 }
 
 function ended(nowMs: number, index: number): LeaseState {
@@ -116,12 +125,16 @@ function leaseOf(index: number, flavor: Flavor, state: LeaseState, nowMs: number
       demand: demandOf(flavor, null),
       durationMs: HOUR_MS,
       atEnd: 'delete',
+      renew: false,
+      role: 'member',
+      scratchGiB: 0,
       image: null,
       sshPublicKey: null,
       purpose: 'interactive',
       exempt: null,
     },
     reservationId: null,
+    ticket: null,
     refs: NO_REFS,
     unreachableSinceMs: null,
     setbacks: [],

@@ -65,7 +65,7 @@ function typeName(raw: JsonObject, inner: JsonObject, value: unknown): string {
   const isDuration = type !== 'number' && raw['default'] === undefined && value !== undefined;
   if (type === 'array') {
     const items = child(inner, 'items');
-    if (isDuration) return 'list of durations';
+    if (isDuration && items['type'] !== 'object') return 'list of durations';
     return items['type'] === 'object' ? 'list' : `list of ${scalarName(items['type'])}s`;
   }
   if (type === 'object') return Object.keys(child(inner, 'properties')).length > 0 ? 'section' : 'map';

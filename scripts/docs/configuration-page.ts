@@ -39,6 +39,12 @@ const NOTES = `## Notes
 - **\`leases.start_estimate\`, \`leases.end_estimate\`** are parts of every forecast. Set them to
   what your cloud takes; a lease is promised to the next in line only after its end plus
   \`end_estimate\`.
+- **\`leases.rules\`** make exceptions for some projects, GPU classes or roles of who asks. For each key the
+  first rule counts that matches and has the key, then what stands directly under \`leases\`. So put
+  special rules before general ones; a rule need not repeat what it does not change.
+- **\`leases.renew\`**: at its end a lease goes on by so much at a time, until its \`max_duration\`, as
+  long as nobody waits whom its GPUs would serve and no window or drain is in the way. What is to be
+  deleted at its end is renewed only if its borrower asks for it.
 - **\`leases.placement\`**: \`least_fragmentation\` keeps hosts usable for flavors with several
   GPUs, \`best_fit\` fills the fullest host first, \`spread\` the emptiest. It decides on declared
   hosts. On OpenStack, Nova chooses the host; Berth follows what Nova did.

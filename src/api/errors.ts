@@ -36,6 +36,12 @@ const refusals: Readonly<Record<RefusalCode, ErrorEntry>> = {
     when: 'The values are well formed but do not make sense together.',
     whatToDo: 'Change what `detail` and `fix` name.',
   },
+  missing_field: {
+    status: 400,
+    title: 'Field missing',
+    when: 'A required field is not there.',
+    whatToDo: 'Add the field that `field` names.',
+  },
   time_in_past: {
     status: 400,
     title: 'Time is past',
@@ -156,12 +162,6 @@ const transportErrors = {
     title: 'Body is not JSON',
     when: 'The body could not be parsed as JSON, or contains a forbidden key such as `__proto__`.',
     whatToDo: 'Send one JSON object in UTF-8.',
-  },
-  missing_field: {
-    status: 400,
-    title: 'Field missing',
-    when: 'A required field is not there.',
-    whatToDo: 'Add the field that `field` names.',
   },
   unknown_field: {
     status: 400,

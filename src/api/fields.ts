@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { parseTime } from '../base/iso-time.ts';
 import { isTimeZone, parseDate, type LocalDate } from '../base/time-zone.ts';
 import { DURATION_MS_MAX, parseDuration, SECOND_MS } from '../base/units.ts';
+import type { ReturnTicket } from '../domain/model/lease.ts';
 import type { ErrorCode } from './errors.ts';
 import { parsePublicKey, PUBLIC_KEY_LENGTH_MAX } from './ssh-key.ts';
 
@@ -111,6 +112,22 @@ export const waitText = z
     const parsed = parseDuration(text);
     if (parsed.ok) return parsed.value;
     addIssue(context, 'malformed_duration', parsed.error, "Write 'no' or a duration like 30m.");
+    return z.NEVER;
+  });
+
+/** `now`, or a time → a return ticket. */
+export const ticketText = z
+  .string()
+  .meta({
+    description:
+      'Return ticket: `now` queues the lease by itself as soon as its time is over; a time queues it then.',
+    examples: ['now', '2026-11-23T08:00:00Z'],
+  })
+  .transform((text, context): ReturnTicket => {
+    if (text === 'now') return { kind: 'now' };
+    const parsed = parseTime(text);
+    if (parsed.ok) return { kind: 'at', atMs: parsed.value };
+    addIssue(context, 'malformed_time', parsed.error, "Write 'now', or a time like 2026-11-21T14:32:00Z.");
     return z.NEVER;
   });
 

@@ -5,9 +5,11 @@ import {
   createdLeases,
   createLeaseBody,
   extendLeaseBody,
+  keepLeaseBody,
   leasePage,
   listLeasesQuery,
   oneLease,
+  ticketBody,
   unshelveLeaseBody,
 } from './leases.ts';
 import { command, read, type Route } from './route.ts';
@@ -52,6 +54,7 @@ export const leaseRoutes = {
       'cloud_unavailable',
       'flavor_unknown',
       'flavor_unavailable',
+      'missing_field',
       'host_unknown',
       'never_fits',
       'no_capacity',
@@ -145,6 +148,41 @@ export const leaseRoutes = {
       'duration_too_long',
       'stale',
     ],
+  },
+  keepLease: {
+    ...command,
+    path: '/v1/leases/{id}/keep',
+    tag: 'leases',
+    summary: 'Keep a shelved disk longer',
+    role: 'member',
+    params: byId,
+    body: keepLeaseBody,
+    response: oneLease,
+    errors: [
+      'not_found',
+      'malformed_duration',
+      'missing_field',
+      'invalid',
+      'invalid_state',
+      'duration_too_long',
+      'stale',
+    ],
+  },
+  setTicket: {
+    ...command,
+    method: 'PUT',
+    path: '/v1/leases/{id}/ticket',
+    tag: 'leases',
+    summary: 'Give a lease a return ticket, or take it away',
+    description:
+      'With a return ticket a lease comes back from the shelf by itself, through the queue: `now` with the ' +
+      'place that it has when its time is over, a time with the place that it has then. It is good for one ' +
+      'journey.',
+    role: 'member',
+    params: byId,
+    body: ticketBody,
+    response: oneLease,
+    errors: ['not_found', 'malformed_time', 'time_in_past', 'invalid', 'invalid_state', 'stale'],
   },
   listAdoptable: {
     ...read,

@@ -12,6 +12,7 @@ import {
   publicKeyText,
   queryNumber,
   requireOneDuration,
+  ticketText,
   timeOut,
   timeOutOrNull,
   timeText,
@@ -30,7 +31,7 @@ const LEASE_STATES = [
   'ended',
 ] as const satisfies readonly LeaseStateKind[];
 
-const AT_ENDS = ['shelve', 'delete'] as const satisfies readonly AtEnd[];
+const AT_ENDS = ['shelve', 'delete', 'shelve_or_delete'] as const satisfies readonly AtEnd[];
 
 export const PURPOSES = ['interactive', 'ci'] as const satisfies readonly Purpose[];
 
@@ -102,7 +103,23 @@ export const leaseJson = z
       .object({ host: z.string(), port: z.int(), user: z.string(), ssh: z.string() })
       .nullable()
       .meta({ description: 'Active: how to get in; `ssh` is the command line.' }),
+    renewed_since: timeOutOrNull.meta({
+      description: 'Active: since when it goes on only because nobody waits for its GPU.',
+    }),
+    grace_until: timeOutOrNull.meta({ description: 'Active, its time is over: when it ends nevertheless.' }),
+    keep_until: timeOutOrNull.meta({
+      description: 'Shelved: when its disk is deleted; null: it is kept without a limit.',
+    }),
     at_end: z.enum(AT_ENDS),
+    renew: z.boolean().meta({ description: 'At its end it goes on by itself while nobody waits.' }),
+    ticket: z
+      .string()
+      .nullable()
+      .meta({
+        description: 'Return ticket: `now` (as soon as its time is over) or a time; null: it has none.',
+        examples: ['now'],
+      }),
+    scratch_gib: z.int().meta({ description: 'Of its disks, what shelving does not keep.' }),
     purpose: z.enum(PURPOSES),
     end_reason: z.enum(END_REASONS).nullable(),
     cause: z.string().nullable().meta({ description: 'Why it failed or was lost.' }),
@@ -159,7 +176,15 @@ export const createLeaseBody = z
   .strictObject({
     ...wantedFields,
     name: lineOfText(255).nullish().meta({ description: 'For people; need not be unique.' }),
-    at_end: z.enum(AT_ENDS).default('shelve').meta({ description: 'Keep the root disk, or delete.' }),
+    at_end: z.enum(AT_ENDS).nullish().meta({
+      description:
+        'Keep the root disk, delete, or keep it but delete what cannot be shelved. Default: by the rules.',
+    }),
+    renew: z
+      .boolean()
+      .nullish()
+      .meta({ description: 'Go on while nobody waits. Default: unless it is deleted at its end.' }),
+    ticket: ticketText.nullish(),
     purpose: z
       .enum(PURPOSES)
       .default('interactive')
@@ -193,7 +218,7 @@ export const createLeaseBody = z
   })
   .superRefine((body, context) => {
     requireOneWanted(body, context);
-    requireOneDuration(body, context);
+    allowOneDuration(body, context);
   })
   .meta({ id: 'CreateLease' });
 
@@ -237,15 +262,18 @@ export const extendLeaseBody = z
     duration: durationText.nullish().meta({ description: 'By how much longer than now planned.' }),
     duration_seconds: durationSeconds.nullish(),
     expires_at: timeText.nullish().meta({ description: 'Or the new end itself.' }),
+    max: z
+      .literal(true)
+      .nullish()
+      .meta({ description: 'Or as far as breaks no promise and the rules allow.' }),
     override_limits: overrideLimits,
   })
   .superRefine((body, context) => {
-    const { expires_at: expiresAt } = body;
-    if (expiresAt === undefined || expiresAt === null) return requireOneDuration(body, context);
-    if ((body.duration ?? body.duration_seconds ?? null) === null) return undefined;
-    addIssue(context, 'invalid', 'the new end is said twice', "Give either 'expires_at' or 'duration'.", [
-      'expires_at',
-    ]);
+    const said = [body.expires_at, body.max, body.duration ?? body.duration_seconds];
+    const count = said.filter((each) => each !== undefined && each !== null).length;
+    if (count <= 1) return count === 1 ? allowOneDuration(body, context) : requireOneDuration(body, context);
+    const fix = "Give one of 'duration', 'expires_at' and 'max'.";
+    addIssue(context, 'invalid', 'the new end is said twice', fix, ['expires_at']);
     return undefined;
   })
   .meta({ id: 'ExtendLease' });
@@ -259,6 +287,18 @@ export const unshelveLeaseBody = z
   })
   .superRefine(allowOneDuration)
   .meta({ id: 'UnshelveLease' });
+
+export const keepLeaseBody = z
+  .strictObject({
+    duration: durationText.nullish().meta({ description: 'So long from now.' }),
+    duration_seconds: durationSeconds.nullish(),
+  })
+  .superRefine(requireOneDuration)
+  .meta({ id: 'KeepLease' });
+
+export const ticketBody = z
+  .strictObject({ ticket: ticketText.nullable() })
+  .meta({ id: 'Ticket', description: 'null: it stays on the shelf.' });
 
 /** Host names, IPv4 and IPv6 addresses; never something that ssh would read as an option. */
 const addressText = z

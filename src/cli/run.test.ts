@@ -86,12 +86,15 @@ test('a token that cannot be one is refused without repeating it', async () => {
 
 test.each([
   [['--url', 'localhost:8080', 'status'], "--url is no address of a server: 'localhost:8080'"],
-  [['borrow', 'V100'], '--for is missing'],
+  [['lease', 'keep', 'a1b2'], '--for is missing'],
   [['borrow', 'V100', '--for', '8x'], "--for: '8x' is not a duration"],
   [['borrow', '--for', '8h'], 'what to borrow is missing'],
   [['borrow', 'V100', '--for', '8h', '--requirements', 'gpu=V100'], 'what to borrow is said twice'],
   [['explain', '--requirements', 'gpu=V100,cout=2'], "Did you mean 'count'?"],
-  [['lease', 'extend', 'a1b2'], 'Give either --for or --until.'],
+  [['lease', 'extend', 'a1b2'], 'Give one of --for, --until and --max.'],
+  [['lease', 'extend', 'a1b2', '--max', '--for', '1h'], 'Give one of --for, --until and --max.'],
+  [['lease', 'unshelve', 'a1b2', '--at', '+8h', '--for', '1h'], '--at goes with neither --for nor --wait'],
+  [['borrow', 'V100', '--renew', 'perhaps'], 'Choose one of yes, no.'],
   [['host', 'drain', 'h', '--reason', 'r', '--until', 'now'], 'the window ends before it starts'],
   [['serve', '--listen', '8080'], '--listen is not HOST:PORT'],
 ])('%j is refused before anything is sent', async (argv, text) => {

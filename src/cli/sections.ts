@@ -9,7 +9,15 @@ import { flavorList, flavorShow } from './commands/flavor.ts';
 import { profileList, profileShow } from './commands/image-profile.ts';
 import { hostDrain, hostUndrain } from './commands/host-drain.ts';
 import { hostList, hostShow } from './commands/host.ts';
-import { leaseDelete, leaseExtend, leaseShelve, leaseUnshelve } from './commands/lease-change.ts';
+import {
+  leaseDelete,
+  leaseExtend,
+  leaseKeep,
+  leaseShelve,
+  leaseTicketClear,
+  leaseTicketSet,
+  leaseUnshelve,
+} from './commands/lease-change.ts';
 import { leaseCreate } from './commands/lease-create.ts';
 import { leaseList, leaseShow } from './commands/lease-list.ts';
 import { passthroughPlan } from './commands/passthrough-plan.ts';
@@ -42,6 +50,9 @@ export const sections: readonly Section[] = [
       leaseExtend,
       leaseShelve,
       leaseUnshelve,
+      leaseTicketSet,
+      leaseTicketClear,
+      leaseKeep,
       leaseDelete,
     ],
   },

@@ -4,6 +4,7 @@ import { parseDate } from '../base/time-zone.ts';
 import { formatTime, parseDuration } from '../base/units.ts';
 import type { ArgumentSpec, OptionSpec, ReadContext, Spec } from './command.ts';
 import { UsageError } from './failure.ts';
+import type { TicketWhen } from './ticket.ts';
 import { parseWhen } from './when.ts';
 
 type Read<T> = (text: string, context: ReadContext, name: string) => T;
@@ -120,6 +121,16 @@ export function time(flags: string, help: string): OptionSpec<number | null> {
     if (parsed.value.understood !== null) context.note(`${name}: ${parsed.value.understood}`);
     return parsed.value.timeMs;
   });
+}
+
+/** `now`, or a time in any form that people write. */
+export function ticket(flags: string, help: string): OptionSpec<TicketWhen | null> {
+  const atTime = time(flags, help);
+  return {
+    flags,
+    help,
+    read: (values, context) => (values.at(-1) === 'now' ? 'now' : atTime.read(values, context)),
+  };
 }
 
 /** A date, as it was written, or a time in any form that people write, and `-7d`: as ISO 8601. */

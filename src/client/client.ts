@@ -64,6 +64,10 @@ function leaseMethods(transport: Transport) {
     shelveLease: (id: string) => call(transport, routes.shelveLease, byId(id)),
     unshelveLease: (id: string, body: BodyOf<'unshelveLease'> = {}) =>
       call(transport, routes.unshelveLease, { ...byId(id), body }),
+    keepLease: (id: string, body: BodyOf<'keepLease'>) =>
+      call(transport, routes.keepLease, { ...byId(id), body }),
+    setTicket: (id: string, body: BodyOf<'setTicket'>) =>
+      call(transport, routes.setTicket, { ...byId(id), body }),
     listAdoptable: () => call(transport, routes.listAdoptable, {}),
     adoptLease: (body: BodyOf<'adoptLease'>) => call(transport, routes.adoptLease, { body }),
     explainLease: (id: string) => call(transport, routes.explainLease, byId(id)),

@@ -43,7 +43,13 @@ async function crashAt(index: number): Promise<PausePoint | null> {
   await reach('active');
   await service.give({ type: 'lease.shelve', leaseId: leaseId('a') });
   await reach('shelved');
-  await service.give({ type: 'lease.unshelve', leaseId: leaseId('a'), durationMs: null, waitUntilMs: null });
+  await service.give({
+    type: 'lease.unshelve',
+    role: 'member',
+    leaseId: leaseId('a'),
+    durationMs: null,
+    waitUntilMs: null,
+  });
   await reach('active');
   expect(service.outside(), `point ${index}`).toEqual({ servers: 1, ports: 1, floatingIps: 1 });
   await service.give({ type: 'lease.release', leaseId: leaseId('a') });

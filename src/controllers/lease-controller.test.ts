@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { CALL_TIMEOUT_MS, leaseId, SimulatedService } from '../../test/support/simulated-service.ts';
 import { MINUTE_MS, SECOND_MS } from '../base/units.ts';
-import type { ArmedFault } from '../sim/faults.ts';
+import type { Provider } from '../engine/ports.ts';
+import { NO_FAULTS, type ArmedFault } from '../sim/faults.ts';
 
 const ALL = { servers: 1, ports: 1, floatingIps: 1 };
 const NOTHING = { servers: 0, ports: 0, floatingIps: 0 };
@@ -16,6 +17,7 @@ async function liveFully(service: SimulatedService): Promise<void> {
   expect(service.outside()).toEqual(ALL);
   await service.give({
     type: 'lease.unshelve',
+    role: 'member',
     leaseId: leaseId('a'),
     durationMs: null,
     waitUntilMs: null,
@@ -105,6 +107,143 @@ test('does not repeat a creation before its time-out, and not at all where it to
   expect(service.clock.monotonicMs() - from).toBeGreaterThanOrEqual(CALL_TIMEOUT_MS);
   expect(service.lease('b')?.setbacks).toMatchObject([{ code: 'cloud_no_reply' }]);
 });
+
+/** On the shelf, with everything that it had. */
+async function shelve(service: SimulatedService, more: Parameters<SimulatedService['borrow']>[1] = {}) {
+  await service.borrow(['a'], { atEnd: 'shelve', ...more });
+  await service.reach('a', 'active');
+  await service.give({ type: 'lease.shelve', leaseId: leaseId('a') });
+  await service.reach('a', 'shelved');
+  const lease = service.lease('a');
+  if (lease?.refs.serverId === undefined || lease.refs.serverId === null) throw new Error('it has a server');
+  return { serverId: lease.refs.serverId, address: lease.refs.address };
+}
+
+const UNSHELVE = {
+  type: 'lease.unshelve',
+  role: 'member',
+  leaseId: leaseId('a'),
+  durationMs: null,
+  waitUntilMs: null,
+} as const;
+
+test('a lease comes back with the address that somebody had taken off its port', async () => {
+  const service = await new SimulatedService().open();
+  const { serverId, address } = await shelve(service);
+  expect(service.cloud.disturb('floatingIpTakenOff', serverId, service.cloud.nowMs, service.prng)).toBe(true);
+  await service.give(UNSHELVE);
+  await service.reach('a', 'active');
+  expect(service.lease('a')).toMatchObject({ refs: { address }, state: { connection: { host: address } } });
+  expect(service.lease('a')?.setbacks).toEqual([]);
+});
+
+test('a lease whose floating IP was deleted comes back with another, and its owner is told', async () => {
+  const service = await new SimulatedService().open();
+  const { address } = await shelve(service);
+  const lease = service.lease('a');
+  const id = lease?.refs.floatingIpId ?? null;
+  if (lease === undefined || id === null) throw new Error('it has a floating IP');
+  const deleted = service.provider.perform({ kind: 'deleteFloatingIp', id }, { deploymentId: 'd0', lease });
+  await service.clock.run(SECOND_MS);
+  await deleted;
+  await service.give(UNSHELVE);
+  await service.reach('a', 'active');
+  const now = service.lease('a')?.refs.address;
+  expect(now).not.toBe(address);
+  const told = (await service.events()).filter(({ type }) => type === 'lease.address_changed');
+  expect(told).toMatchObject([{ data: { from: address, to: now } }]);
+  expect(service.lease('a')?.setbacks).toMatchObject([{ code: 'address_changed' }]);
+});
+
+test('a server that goes to ERROR on its way back is shelved again and tried elsewhere', async () => {
+  const service = await new SimulatedService().open();
+  await shelve(service);
+  service.cloud.arm({ kind: 'unshelveInterrupted' });
+  await service.give(UNSHELVE);
+  await service.reach('a', 'active');
+  expect(service.lease('a')?.setbacks).toMatchObject([{ code: 'unshelve_failed' }]);
+  expect(service.cloud.faultCounts.unshelveInterrupted).toBe(1);
+});
+
+test('a server without its image keeps no card, and its owner is told', async () => {
+  const service = await new SimulatedService().open();
+  const { serverId } = await shelve(service);
+  service.cloud.disturb('shelveImageDeleted', serverId, service.cloud.nowMs, service.prng);
+  await service.give(UNSHELVE);
+  await service.reach('a', 'starting');
+  await service.reach('a', 'shelved');
+  expect(service.lease('a')?.setbacks).toMatchObject([{ code: 'shelve_image_lost' }]);
+  expect([...service.engine.world.hosts.values()].every((row) => row.claims.size === 0)).toBe(true);
+});
+
+test.each(['shelve', 'shelve_or_delete'] as const)('what the cloud never shelves: %s', async (atEnd) => {
+  const service = await new SimulatedService().open();
+  service.cloud.faultPolicy = { ...NO_FAULTS, rates: { shelveFails: 1 } };
+  await service.borrow(['a'], { atEnd, durationMs: MINUTE_MS, renew: false });
+  await service.reach('a', 'active');
+  await service.reach('a', 'shelving');
+  await service.clock.run(9 * MINUTE_MS);
+  expect(service.lease('a')?.state.kind).toBe('shelving');
+  expect([...service.engine.world.findings.values()].map(({ code }) => code)).toEqual(['shelve_failing']);
+  expect([...service.cloud.servers.values()].map(({ locked }) => locked)).toEqual([true]);
+  if (atEnd === 'shelve') {
+    await service.clock.run(60 * MINUTE_MS);
+    expect(service.lease('a')?.state.kind).toBe('shelving');
+  } else {
+    await service.reach('a', 'ended');
+    expect(service.outside()).toEqual(NOTHING);
+    const told = (await service.events()).find(({ type }) => type === 'lease.unshelvable');
+    expect(told?.reason).toMatch(/^it could not be shelved in \d+ tries: /);
+  }
+});
+
+test('no disk is given up because the API was away', async () => {
+  const service = await new SimulatedService().open();
+  await service.borrow(['a'], { atEnd: 'shelve_or_delete', durationMs: MINUTE_MS, renew: false });
+  await service.reach('a', 'active');
+  service.cloud.faultPolicy = { ...NO_FAULTS, rates: { badGateway: 1 } };
+  await service.reach('a', 'shelving');
+  await service.clock.run(60 * MINUTE_MS);
+  service.cloud.faultPolicy = NO_FAULTS;
+  await service.reach('a', 'shelved');
+});
+
+test('a call that hangs for ten minutes delays no other lease: it ends on time', async () => {
+  const service = await new SimulatedService({
+    around: (provider) => ({ ...provider, perform: hangFirstShelve(provider) }),
+  }).open();
+  await service.borrow(['a'], { atEnd: 'shelve', durationMs: 2 * MINUTE_MS, renew: false });
+  await service.borrow(['b'], { atEnd: 'shelve', durationMs: 3 * MINUTE_MS, renew: false });
+  await service.reach('a', 'active');
+  await service.reach('b', 'active');
+  const endsAtMs = expiresAt(service, 'b');
+  await service.reach('a', 'shelving');
+  await service.reach('b', 'shelved');
+  expect(service.engine.nowMs() - endsAtMs).toBeLessThan(5 * MINUTE_MS);
+  expect(service.lease('a')?.state.kind).toBe('shelving');
+  const [late] = (await service.events()).filter(
+    ({ type, id }) => type === 'lease.expired' && id === leaseId('b'),
+  );
+  expect(late?.data).toMatchObject({ late_ms: 0 });
+  await service.reach('a', 'shelved');
+
+  /** The first order to shelve is not answered, and not heard, for ten minutes. */
+  function hangFirstShelve(provider: Provider): Provider['perform'] {
+    let hangs = true;
+    return async (step, subject) => {
+      if (step.kind === 'shelve' && hangs) {
+        hangs = false;
+        await new Promise<void>((resolve) => void service.clock.setTimer(10 * MINUTE_MS, resolve));
+      }
+      return provider.perform(step, subject);
+    };
+  }
+});
+
+function expiresAt(service: SimulatedService, name: string): number {
+  const state = service.lease(name)?.state;
+  return state?.kind === 'active' ? state.expiresAtMs : Number.NaN;
+}
 
 test('a start that the cloud refuses for good fails with its words', async () => {
   const service = await new SimulatedService().open();

@@ -4,6 +4,7 @@
  * that a crash could lose, and leaves leases alone that are not on their way (those are the observer's).
  */
 import { AssertionError, unreachable } from '../base/assert.ts';
+import { MINUTE_MS } from '../base/units.ts';
 import type { LeaseId, ProviderId } from '../base/ids.ts';
 import type { StepFailure, SystemCommand } from '../domain/command.ts';
 import type { Connection, Lease, ProviderRefs, StartProgress } from '../domain/model/lease.ts';
@@ -39,6 +40,13 @@ const TURNS_IN_ROW_MAX = 20;
 
 /** After so many failures in a row somebody should know; about two minutes of trying. */
 const FAILURES_TOLD = 6;
+
+/** A cloud that took the order so often, and did not follow, is no accident any more. */
+const SHELVE_TRIES_TOLD = 3;
+
+/** Where a borrower wants it deleted rather than kept running: when shelving is given up. */
+const SHELVE_TRIES_MAX = 6;
+const SHELVE_ABANDONED_AFTER_MS = 10 * MINUTE_MS;
 
 /** What is looked at in one turn. */
 interface View extends Look {
@@ -152,7 +160,8 @@ export class LeaseController {
       openIntent: call && { ...call.intent, openedAtMs: call.sinceMs },
       unshelveSentAtMs: memory.unshelveSentAtMs,
       overridesLocks: this.#provider.overridesLocks,
-      shelveIsFailing: memory.failures >= FAILURES_TOLD,
+      shelveIsFailing: isShelvingFailing(memory),
+      resets: memory.resets,
     });
     if (call === null || !mayStillWake(call, { goal, sighting, next, nowMs })) return next;
     return { kind: 'wait', progress: null, why: 'the answer to unshelve is still out' };
@@ -190,6 +199,7 @@ export class LeaseController {
 
   async #act(view: View, next: Plan): Promise<number | null> {
     this.#planned.delete(view.lease.id);
+    if (mayBeAbandoned(view, next, this.#context.core.nowMs())) return this.#abandon(view, next);
     switch (next.kind) {
       case 'step':
         return this.#step(view, next.step, next.why);
@@ -238,6 +248,7 @@ export class LeaseController {
       case 'failed':
         if (outcome.failure.next !== 'again' && view.goal === 'running')
           return this.#giveUp(view, outcome.failure);
+        if (isRefusal(outcome.error) && isForShelf(step)) memory.shelveTries += 1;
         return this.#failed(lease, view.goal, memory, outcome.error);
       default:
         return unreachable(outcome);
@@ -254,6 +265,8 @@ export class LeaseController {
     memory.failures = 0;
     memory.polls = 0;
     if (step.kind === 'unshelve') memory.unshelveSentAtMs = this.#context.core.nowMs();
+    if (step.kind === 'shelve') memory.shelveTries += 1;
+    if (step.kind === 'resetState') memory.resets += 1;
     await this.#showProgress(lease.id, progressAfter(step));
     return AT_ONCE;
   }
@@ -261,6 +274,8 @@ export class LeaseController {
   async #wait({ lease, memory, sighting }: View, progress: StartProgress | null): Promise<number> {
     memory.sight.keep(sighting);
     if (memory.call === null) memory.failures = 0;
+    if (lease.state.kind === 'shelving' && isShelvingFailing(memory))
+      await this.#tellFailing(lease.id, 'shelved', 'the cloud takes the order to shelve and does not follow');
     if (await this.#showProgress(lease.id, progress)) memory.polls = 0;
     return this.#pauseBeforeLook(memory);
   }
@@ -321,8 +336,17 @@ export class LeaseController {
    */
   async #giveUp({ lease, goal, memory }: View, failure: StepFailure): Promise<number | null> {
     if (goal === 'running') return this.#report({ type: 'lease.startFailed', leaseId: lease.id, failure });
+    if (goal === 'shelved') memory.shelveTries += 1;
     await this.#tellFailing(lease.id, goal, failure.message);
     return this.#pauseAfterFailure(memory, null);
+  }
+
+  /** It cannot be shelved, and its borrower has agreed to have it deleted then. */
+  async #abandon({ lease, memory }: View, next: Plan): Promise<number | null> {
+    const why =
+      next.kind === 'failed' ? next.failure.message : 'the cloud takes the order and does not follow';
+    const cause = `it could not be shelved in ${memory.shelveTries} tries: ${why}`;
+    return this.#report({ type: 'lease.unshelvable', leaseId: lease.id, cause });
   }
 
   async #lose({ lease }: View, cause: string): Promise<number | null> {
@@ -373,4 +397,32 @@ export class LeaseController {
     memory.failures += 1;
     return pauseMs;
   }
+}
+
+/** Whether the shelving of a lease has gone wrong so often that somebody has to look. */
+function isShelvingFailing(memory: LeaseMemory): boolean {
+  return memory.failures >= FAILURES_TOLD || memory.shelveTries > SHELVE_TRIES_TOLD;
+}
+
+/**
+ * Whether shelving is given up. Only what the cloud itself did or refused counts, so that no disk goes
+ * because an API was away; the domain has the last word.
+ */
+function mayBeAbandoned({ lease, memory, isComplete }: View, next: Plan, nowMs: number): boolean {
+  const { request, state } = lease;
+  if (state.kind !== 'shelving' || request.atEnd !== 'shelve_or_delete' || state.reason === 'asked')
+    return false;
+  if (!isComplete || memory.shelveTries < SHELVE_TRIES_MAX) return false;
+  if (nowMs - state.sinceMs < SHELVE_ABANDONED_AFTER_MS) return false;
+  return next.kind === 'failed' || (next.kind === 'step' && isForShelf(next.step));
+}
+
+function isForShelf({ kind }: Step): boolean {
+  return kind === 'shelve' || kind === 'shelveOffload' || kind === 'resetState';
+}
+
+/** The cloud understood, and would not; a repetition may be refused again. */
+function isRefusal({ code, effect }: ProviderError): boolean {
+  if (effect !== 'none') return false;
+  return code === 'conflict' || code === 'bad_request' || code === 'forbidden' || code === 'quota';
 }

@@ -34,6 +34,8 @@ export function progressAfter(step: Step): StartProgress | null {
       return 'building';
     case 'createFloatingIp':
       return 'address';
+    case 'associateFloatingIp':
+      return 'address';
     case 'deleteFloatingIp':
     case 'deleteServer':
     case 'deletePort':
@@ -41,6 +43,7 @@ export function progressAfter(step: Step): StartProgress | null {
     case 'shelveOffload':
     case 'lock':
     case 'unlock':
+    case 'resetState':
     case 'snapshot':
       return null;
   }

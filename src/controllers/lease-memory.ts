@@ -24,6 +24,10 @@ export class LeaseMemory {
   /** Turns in a row without a pause. */
   turns = 0;
   unshelveSentAtMs: number | null = null;
+  /** Times in this state that the cloud was told to shelve, or would not. */
+  shelveTries = 0;
+  /** Times in this state that the server was taken out of ERROR. */
+  resets = 0;
   /** The host that was last reported, so that a report that was refused is not repeated. */
   reportedHostId: HostId | null = null;
   /** The lease's open intent, as far as it is remembered. */
@@ -44,6 +48,8 @@ export class LeaseMemory {
     this.polls = 0;
     this.checks = 0;
     this.unshelveSentAtMs = null;
+    this.shelveTries = 0;
+    this.resets = 0;
     this.reportedHostId = null;
     this.sight.forget();
   }

@@ -49,7 +49,13 @@ async function live(seed: number): Promise<{ readonly hash: string; readonly fau
       if (state.kind === 'active' && prng.chance(0.2))
         await service.give({ type: 'lease.shelve', leaseId: id });
       if (state.kind !== 'shelved' || prng.chance(0.5)) continue;
-      await service.give({ type: 'lease.unshelve', leaseId: id, durationMs: null, waitUntilMs: null });
+      await service.give({
+        type: 'lease.unshelve',
+        role: 'member',
+        leaseId: id,
+        durationMs: null,
+        waitUntilMs: null,
+      });
     }
   }
   service.cloud.faultPolicy = { ...service.cloud.faultPolicy, rates: {} };

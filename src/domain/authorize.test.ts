@@ -83,13 +83,27 @@ const leaseId = leaseOf('own');
 const RIGHTS: { readonly [T in CommandType]: Row<T> } = {
   'lease.create': ofProject((where) => create('new', 'one', { projectId: project(where) }), MEMBERS),
   'lease.extend': ofProject(
-    (where) => ({ type: 'lease.extend', leaseId: leaseOf(where), expiresAtMs: T0 }),
+    (where) => ({ type: 'lease.extend', role: 'member', leaseId: leaseOf(where), expiresAtMs: T0 }),
     MEMBERS,
   ),
   'lease.release': ofProject((where) => ({ type: 'lease.release', leaseId: leaseOf(where) }), MEMBERS),
   'lease.shelve': ofProject((where) => ({ type: 'lease.shelve', leaseId: leaseOf(where) }), MEMBERS),
   'lease.unshelve': ofProject(
-    (where) => ({ type: 'lease.unshelve', leaseId: leaseOf(where), durationMs: null, waitUntilMs: null }),
+    (where) => ({
+      type: 'lease.unshelve',
+      role: 'member',
+      leaseId: leaseOf(where),
+      durationMs: null,
+      waitUntilMs: null,
+    }),
+    MEMBERS,
+  ),
+  'lease.keep': ofProject(
+    (where) => ({ type: 'lease.keep', leaseId: leaseOf(where), durationMs: 1 }),
+    MEMBERS,
+  ),
+  'lease.ticket': ofProject(
+    (where) => ({ type: 'lease.ticket', leaseId: leaseOf(where), ticket: null }),
     MEMBERS,
   ),
   'lease.adopt': ofService(
@@ -137,6 +151,7 @@ const RIGHTS: { readonly [T in CommandType]: Row<T> } = {
     intent: { id: asId('i'), leaseId, step: 'createPort', openedAtMs: T0, timeoutMs: 1 },
   }),
   'intent.done': ofBerth({ type: 'intent.done', intentId: asId('i'), leaseId, refs: null, failure: null }),
+  'lease.unshelvable': ofBerth({ type: 'lease.unshelvable', leaseId, cause: 'x' }),
   'lease.refs': ofBerth({ type: 'lease.refs', leaseId, refs: {} }),
   'lease.progress': ofBerth({ type: 'lease.progress', leaseId, progress: 'network', obstacle: null }),
   'lease.calledHome': ofBerth({ type: 'lease.calledHome', leaseId }),

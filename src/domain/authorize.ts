@@ -17,9 +17,12 @@ import type { World } from './world.ts';
  * is that of the whole service: for the admin of one cloud see `isAdminOf`.
  */
 export function hasRole(actor: Actor, needed: Role): boolean {
-  if (actor.kind === 'system') return true;
-  const role = actor.role === 'admin' && actor.adminOf !== undefined ? 'manager' : actor.role;
-  return ROLES.indexOf(role) >= ROLES.indexOf(needed);
+  return actor.kind === 'system' || ROLES.indexOf(roleEverywhere(actor)) >= ROLES.indexOf(needed);
+}
+
+/** The role that the actor has wherever it is: the admin of one cloud is a manager elsewhere. */
+export function roleEverywhere({ role, adminOf }: Extract<Actor, { readonly kind: 'user' }>): Role {
+  return role === 'admin' && adminOf !== undefined ? 'manager' : role;
 }
 
 /** True if the actor is an admin of what belongs to the provider. undefined: of something that is not there. */
@@ -46,12 +49,23 @@ export function maySeeLease(
 export function authorize(world: World, actor: Actor, command: Command): Refusal | null {
   switch (command.type) {
     case 'lease.create':
-      return inProject(actor, command.projectId, 'member') ?? exempting(actor, command.exempt);
+      return (
+        inProject(actor, command.projectId, 'member') ??
+        needs(actor, command.role) ??
+        exempting(actor, command.exempt)
+      );
     case 'lease.extend':
     case 'lease.unshelve':
-      return onLease(world, actor, command.leaseId) ?? exempting(actor, command.exempt ?? null);
+      // Nobody gets the longer leases of a role that is not theirs.
+      return (
+        onLease(world, actor, command.leaseId) ??
+        needs(actor, command.role) ??
+        exempting(actor, command.exempt ?? null)
+      );
     case 'lease.release':
     case 'lease.shelve':
+    case 'lease.keep':
+    case 'lease.ticket':
       return onLease(world, actor, command.leaseId);
     case 'lease.adopt': {
       const providerId = world.flavors.get(command.flavorId)?.providerId;
@@ -87,6 +101,7 @@ export function authorize(world: World, actor: Actor, command: Command): Refusal
     case 'lease.ready':
     case 'lease.startFailed':
     case 'lease.shelved':
+    case 'lease.unshelvable':
     case 'lease.gone':
     case 'lease.lost':
     case 'lease.located':

@@ -13,10 +13,18 @@ import type { DeviceClass } from './model/host.ts';
 import type { Finding } from './model/finding.ts';
 import type { Flavor } from './model/flavor.ts';
 import type { Host } from './model/host.ts';
-import type { AtEnd, Connection, Intent, ProviderRefs, Purpose, StartProgress } from './model/lease.ts';
+import type {
+  AtEnd,
+  Connection,
+  Intent,
+  ProviderRefs,
+  Purpose,
+  ReturnTicket,
+  StartProgress,
+} from './model/lease.ts';
 import type { ProjectLimits } from './model/limits.ts';
 import type { Setup } from './model/setup.ts';
-import type { Token } from './model/token.ts';
+import type { Role, Token } from './model/token.ts';
 
 /**
  * What the borrower wants: a flavor, or what any flavor must have (then the smallest that has it is taken).
@@ -43,8 +51,13 @@ export type UserCommand =
       readonly name: string;
       readonly wanted: Wanted;
       readonly hostId: HostId | null;
-      readonly durationMs: number;
-      readonly atEnd: AtEnd;
+      /** Of who asks: the rules for lengths go by it. */
+      readonly role: Role;
+      /** null: as the rules say, also of the two after it. */
+      readonly durationMs: number | null;
+      readonly atEnd: AtEnd | null;
+      readonly renew: boolean | null;
+      readonly ticket: ReturnTicket | null;
       readonly purpose: Purpose;
       readonly image: string | null;
       readonly sshPublicKey: string | null;
@@ -59,7 +72,9 @@ export type UserCommand =
   | {
       readonly type: 'lease.extend';
       readonly leaseId: LeaseId;
-      readonly expiresAtMs: number;
+      readonly role: Role;
+      /** null: as far as is possible. */
+      readonly expiresAtMs: number | null;
       /** As at `lease.create`; left out: they hold. */
       readonly exempt?: string | null;
     }
@@ -68,10 +83,14 @@ export type UserCommand =
   | {
       readonly type: 'lease.unshelve';
       readonly leaseId: LeaseId;
+      readonly role: Role;
       readonly durationMs: number | null;
       readonly waitUntilMs: number | null;
       readonly exempt?: string | null;
     }
+  /** Keeps a disk on the shelf for so long from now. */
+  | { readonly type: 'lease.keep'; readonly leaseId: LeaseId; readonly durationMs: number }
+  | { readonly type: 'lease.ticket'; readonly leaseId: LeaseId; readonly ticket: ReturnTicket | null }
   | {
       readonly type: 'lease.adopt';
       readonly leaseId: LeaseId;
@@ -172,6 +191,8 @@ export type SystemCommand =
   | { readonly type: 'lease.startFailed'; readonly leaseId: LeaseId; readonly failure: StepFailure }
   /** The server is offloaded: nothing is held any more, the disk is kept. */
   | { readonly type: 'lease.shelved'; readonly leaseId: LeaseId }
+  /** The cloud does not shelve the server, whatever was tried. Refused where it is not to be deleted then. */
+  | { readonly type: 'lease.unshelvable'; readonly leaseId: LeaseId; readonly cause: string }
   /** Nothing of it exists outside any more. */
   | { readonly type: 'lease.gone'; readonly leaseId: LeaseId }
   /** Its server vanished or was deleted by somebody else. */

@@ -101,6 +101,7 @@ function commandOf(w: World, move: Move, nowMs: number, counter: number): Comman
     case 7:
       return {
         type: 'lease.extend',
+        role: 'member',
         leaseId: inState('active'),
         expiresAtMs: nowMs + 60_000 * (1 + (move.c % 200)),
       };
@@ -126,7 +127,13 @@ function commandOf(w: World, move: Move, nowMs: number, counter: number): Comman
         ? { type: 'lease.shelve', leaseId: inState('active') }
         : { type: 'lease.shelved', leaseId: inState('shelving') };
     case 14:
-      return { type: 'lease.unshelve', leaseId: inState('shelved'), durationMs: null, waitUntilMs: null };
+      return {
+        type: 'lease.unshelve',
+        role: 'member',
+        leaseId: inState('shelved'),
+        durationMs: null,
+        waitUntilMs: null,
+      };
     case 15:
       return move.a % 2 === 0
         ? {

@@ -42,7 +42,9 @@ import {
   leaseRefs,
   leaseShelved,
   leaseStartFailed,
+  leaseUnshelvable,
 } from './commands/provider.ts';
+import { keepLease, setTicket } from './commands/shelf.ts';
 import { tick } from './commands/tick.ts';
 
 export interface Executed {
@@ -91,6 +93,10 @@ function handle(draft: Draft, command: Command): Handled {
       return shelveLease(draft, command.leaseId);
     case 'lease.unshelve':
       return unshelveLease(draft, command);
+    case 'lease.keep':
+      return keepLease(draft, command);
+    case 'lease.ticket':
+      return setTicket(draft, command);
     case 'lease.adopt':
       return adoptLease(draft, command);
     case 'host.drain':
@@ -131,6 +137,8 @@ function handle(draft: Draft, command: Command): Handled {
       return leaseStartFailed(draft, command.leaseId, command.failure);
     case 'lease.shelved':
       return leaseShelved(draft, command.leaseId);
+    case 'lease.unshelvable':
+      return leaseUnshelvable(draft, command.leaseId, command.cause);
     case 'lease.gone':
       return leaseGone(draft, command.leaseId);
     case 'lease.lost':

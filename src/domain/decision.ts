@@ -7,6 +7,7 @@ export type RefusalCode =
   | 'not_found'
   | 'forbidden'
   | 'invalid'
+  | 'missing_field'
   | 'time_in_past'
   | 'flavor_unknown'
   | 'flavor_unavailable'

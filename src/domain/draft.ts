@@ -88,6 +88,17 @@ export class Draft {
     });
   }
 
+  /** The next place at the end of the queue. */
+  nextQueueSeq(count = 1): number {
+    const { control } = this.world;
+    this.put({
+      entity: 'control',
+      id: 'control',
+      after: { ...control, queueSeq: control.queueSeq + count },
+    });
+    return control.queueSeq + 1;
+  }
+
   /** What the lease has given back with this change goes on record with it. */
   #book(before: Lease, after: Lease): UsageRecord | null {
     const claim = before.claimedAtMs === null ? null : claimOf(before);

@@ -5,6 +5,7 @@
 import { Heap } from '../base/heap.ts';
 import type { HostId, LeaseId } from '../base/ids.ts';
 import type { Lease } from './model/lease.ts';
+import { keepWarningAt, nextWarningAt } from './policy/warnings.ts';
 import type { Settings } from './settings.ts';
 
 /** What is due: a lease, the end of a host's drain, or a month. */
@@ -30,12 +31,10 @@ export function dueAt(lease: Lease, settings: Settings): number | null {
     case 'starting':
       return state.deadlineMs;
     case 'active':
-      return (
-        nextWarningAt(state.expiresAtMs, state.warnedMs, state.expiresAtMs - state.sinceMs, settings) ??
-        state.expiresAtMs
-      );
-    case 'shelving':
+      return nextWarningAt(state, settings) ?? state.graceUntilMs ?? state.expiresAtMs;
     case 'shelved':
+      return earlier(ticketAt(lease), keepWarningAt(state, settings) ?? state.keepUntilMs);
+    case 'shelving':
     case 'ending':
     case 'ended':
       return null;
@@ -51,17 +50,9 @@ export function forgivenAt(lease: Lease, settings: Settings): number | null {
   return firstMs;
 }
 
-/** The next warning before the end: those longer than the whole lease are left out. null: all were given. */
-export function nextWarningAt(
-  expiresAtMs: number,
-  warnedMs: number | null,
-  lengthMs: number,
-  settings: Settings,
-): number | null {
-  for (const beforeMs of settings.warningsMs) {
-    if (beforeMs < lengthMs && (warnedMs === null || beforeMs < warnedMs)) return expiresAtMs - beforeMs;
-  }
-  return null;
+/** When a lease on the shelf queues by itself; null: it does not. */
+export function ticketAt({ ticket, state }: Lease): number | null {
+  return state.kind === 'shelved' && ticket?.kind === 'at' ? ticket.atMs : null;
 }
 
 function earlier(a: number | null, b: number | null): number | null {

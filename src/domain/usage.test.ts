@@ -79,6 +79,7 @@ describe('what a lease has held', () => {
     expect(shelved).toMatchObject([{ fromMs: T0, untilMs: T0 + 2000 }]);
     const back: Command = {
       type: 'lease.unshelve',
+      role: 'member',
       leaseId: lease('a'),
       durationMs: null,
       waitUntilMs: null,

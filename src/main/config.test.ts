@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { parseConfig } from './config.ts';
+import { assert } from '../base/assert.ts';
+import { DAY_MS, MINUTE_MS } from '../base/units.ts';
+import { parseConfig, printable, settingsOf } from './config.ts';
 
 function faultsOf(...names: readonly string[]): readonly string[] {
   const clouds = names.map((name) => `  - { name: ${name}, network: private, image: ubuntu }`);
@@ -21,6 +23,38 @@ test.each(['sim', 'declared'])('a cloud may not be called %s, as a provider of o
   expect(faultsOf(name)).toEqual([
     `berth.yaml: clouds.0.name: '${name}' is taken by Berth itself; rename the cloud in clouds.yaml and here`,
   ]);
+});
+
+test('rules for leases are read, and printed as they were written', () => {
+  const rule = { match: { gpu_class: 'A100' }, max_duration: '1d', renew: 'off' };
+  const parsed = parseConfig(JSON.stringify({ leases: { rules: [rule], grace: '5m' } }), 'berth.yaml');
+  assert(parsed.ok, 'the rules are valid');
+  expect(settingsOf(parsed.value)).toMatchObject({
+    graceMs: 5 * MINUTE_MS,
+    rules: [
+      {
+        match: { project: null, gpuClass: 'A100', role: null },
+        maxDurationMs: DAY_MS,
+        defaultDurationMs: null,
+        renewMs: 0,
+      },
+    ],
+  });
+  expect(printable(parsed.value)).toMatchObject({ leases: { rules: [rule], grace: '5m', renew: '1h' } });
+  const again = parseConfig(JSON.stringify(printable(parsed.value)), 'berth.yaml');
+  expect(again).toMatchObject({ ok: true });
+});
+
+test('a rule with an unknown role or key is refused by its place', () => {
+  const faults = (rule: object): unknown => {
+    const parsed = parseConfig(JSON.stringify({ leases: { rules: [rule] } }), 'berth.yaml');
+    return parsed.ok ? [] : parsed.error;
+  };
+  expect(faults({ match: { role: 'owner' } })).toEqual([
+    expect.stringContaining('leases.rules.0.match.role: '),
+  ]);
+  expect(faults({ max_length: '1d' })).toEqual([expect.stringContaining("'leases.rules.0.max_length'")]);
+  expect(faults({ renew: 'never' })).toEqual([expect.stringContaining("'never' is not a duration")]);
 });
 
 /** The faults of a cloud with these keys, and of a file with these others. */

@@ -16,20 +16,13 @@ import { LOG_LEVELS } from '../server/log/catalogue.ts';
 import { patternFault } from '../openstack/readiness/console-match.ts';
 import { ownProfileSchema } from '../profiles/own.ts';
 import { parseAddress, withoutPassword } from '../store/postgres/url.ts';
+import { duration, durationOrZero } from './config-fields.ts';
+import { leaseSettings, leasesSchema, printableLeases } from './lease-config.ts';
 
 /** Where a check tells what is wrong; `path` counts from the checked value. */
 interface IssueSink {
   addIssue(issue: { code: 'custom'; path?: PropertyKey[]; message: string }): void;
 }
-
-const duration = z.string().transform((text, context) => {
-  const parsed = parseDuration(text);
-  if (parsed.ok) return parsed.value;
-  context.addIssue({ code: 'custom', message: parsed.error });
-  return z.NEVER;
-});
-
-const durationOrZero = z.union([z.literal(['0', '0s']).transform(() => 0), duration]);
 
 /** A century: what is kept longer is kept for ever. */
 const KEPT_MS_MAX = 36_525 * DAY_MS;
@@ -54,33 +47,6 @@ const retentionSchema = z.strictObject({
 const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'letters, digits, dots, dashes and underscores');
-const defaults = DEFAULT_SETTINGS;
-
-const leasesSchema = z.strictObject({
-  max_duration: duration
-    .default(defaults.leaseDurationMsMax)
-    .describe('longest lease, and furthest end of an extension'),
-  start_timeout: duration.default(defaults.startTimeoutMs).describe('a start that takes longer has failed'),
-  start_estimate: duration
-    .default(defaults.startEstimateMs)
-    .describe('expected time of a start, for forecasts'),
-  end_estimate: duration.default(defaults.endEstimateMs).describe('expected time of shelving or deleting'),
-  warnings: z
-    .array(duration)
-    .max(8)
-    .default([...defaults.warningsMs])
-    .describe('before the end'),
-  queue_max: z
-    .int()
-    .min(1)
-    .max(1_000_000)
-    .default(defaults.queueMax)
-    .describe('most requests that wait at once'),
-  placement: z
-    .enum(['least_fragmentation', 'best_fit', 'spread'])
-    .default(defaults.placement)
-    .describe('how a host is chosen among those that fit'),
-});
 
 /** Limits of a project, and of its users; left out: no limit. */
 const limitKeys = {
@@ -344,7 +310,7 @@ export const configSchema = z
     time_zone: z
       .string()
       .refine(isTimeZone, 'a time zone of the IANA database, such as Europe/Berlin')
-      .default(defaults.timeZone)
+      .default(DEFAULT_SETTINGS.timeZone)
       .describe('whose days and months count in usage reports and limits'),
     poll_interval: duration.default(15_000).describe('between two looks at each provider'),
     leases: leasesSchema.prefault({}).describe('limits and estimates for all leases'),
@@ -391,19 +357,8 @@ export function parseConfig(text: string, path: string): Result<Config, readonly
   return err(parsed.error.issues.flatMap((issue) => faultTexts(issue, path)));
 }
 
-export function settingsOf(config: Config): Settings {
-  const { leases } = config;
-  return {
-    ...DEFAULT_SETTINGS,
-    leaseDurationMsMax: leases.max_duration,
-    startTimeoutMs: leases.start_timeout,
-    startEstimateMs: leases.start_estimate,
-    endEstimateMs: leases.end_estimate,
-    warningsMs: leases.warnings.toSorted((a, b) => b - a),
-    queueMax: leases.queue_max,
-    placement: leases.placement,
-    timeZone: config.time_zone,
-  };
+export function settingsOf({ leases, time_zone: timeZone }: Config): Settings {
+  return { ...DEFAULT_SETTINGS, ...leaseSettings(leases), timeZone };
 }
 
 /**
@@ -411,7 +366,7 @@ export function settingsOf(config: Config): Settings {
  * their own, and a password in the URL of the database is left out.
  */
 export function printable(config: Config): object {
-  const { leases, store } = config;
+  const { store } = config;
   return {
     ...config,
     store: store && { ...store, url: withoutPassword(store.url) },
@@ -425,14 +380,7 @@ export function printable(config: Config): object {
     })),
     token_cache: formatDuration(config.token_cache),
     retention: { leases: keptText(config.retention.leases), events: keptText(config.retention.events) },
-    leases: {
-      ...leases,
-      max_duration: formatDuration(leases.max_duration),
-      start_timeout: formatDuration(leases.start_timeout),
-      start_estimate: formatDuration(leases.start_estimate),
-      end_estimate: formatDuration(leases.end_estimate),
-      warnings: leases.warnings.map(formatDuration),
-    },
+    leases: printableLeases(config.leases),
   };
 }
 

@@ -15,6 +15,7 @@ const METADATA = {
   duration: 'berth_duration_s',
   atEnd: 'berth_at_end',
 } as const;
+const AT_ENDS = ['shelve', 'delete', 'shelve_or_delete'] as const satisfies readonly AtEnd[];
 
 /**
  * The text that everything made for a lease carries: as tag of a server, as description of ports and floating
@@ -70,7 +71,7 @@ export function termsOf({ metadata }: { readonly metadata: Readonly<Record<strin
   const atEnd = metadata[METADATA.atEnd];
   return {
     durationMs: /^[1-9]\d{0,8}$/.test(seconds) ? Number(seconds) * SECOND_MS : null,
-    atEnd: atEnd === 'shelve' || atEnd === 'delete' ? atEnd : null,
+    atEnd: AT_ENDS.find((known) => known === atEnd) ?? null,
   };
 }
 

@@ -241,6 +241,10 @@ async function perform(cloud: Cloud, step: Step, { lease }: Subject): Promise<Pa
     case 'createServer':
     case 'createFloatingIp':
       return create(cloud, step, lease);
+    case 'associateFloatingIp': {
+      const { id, address } = await floatingIps.associateFloatingIp(session, step.id, step.portId);
+      return { floatingIpId: id, address };
+    }
     case 'deleteFloatingIp':
       await floatingIps.deleteFloatingIp(session, step.id);
       return { floatingIpId: null };
@@ -257,6 +261,9 @@ async function perform(cloud: Cloud, step: Step, { lease }: Subject): Promise<Pa
     case 'shelveOffload':
     case 'unlock':
       await servers.actOnServer(session, step.id, step.kind);
+      return {};
+    case 'resetState':
+      await servers.resetServerState(session, step.id);
       return {};
     case 'lock':
       await lock(session, step);

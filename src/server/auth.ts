@@ -80,8 +80,8 @@ export function createGate(options: ServerOptions): Gate {
 
   const unknown = (request: FastifyRequest, asked: Question['clouds']): Problem => {
     limits.failed(request);
-    const of = asked.length === 0 ? '' : ` to Berth and to ${asked.map(({ id }) => id).join(', ')}`;
-    return unauthenticated('unauthenticated', `the token is unknown${of}, or revoked`, clouds);
+    const others = asked.length === 0 ? '' : ` and to ${asked.map(({ id }) => id).join(', ')}`;
+    return unauthenticated('unauthenticated', `the token is unknown to Berth${others}, or revoked`, clouds);
   };
 
   const askedAdmission = async (request: FastifyRequest): Promise<Admission> => {

@@ -6,7 +6,7 @@ import { unreachable } from '../base/assert.ts';
 import type { Prng } from '../base/prng.ts';
 import { drawMs, type WorldFaultKind } from './faults.ts';
 import { beginDelete, beginStop, beginUnshelve, setHostUp } from './lifecycle.ts';
-import type { SimServer } from './model.ts';
+import type { SimFloatingIp, SimServer } from './model.ts';
 import type { SimWorld } from './world.ts';
 
 /** At most this many servers are looked at for one that fits: the choice must stay cheap in a big cloud. */
@@ -44,6 +44,24 @@ function apply(world: SimWorld, kind: WorldFaultKind, target: string | null, prn
         server.name = `renamed-${prng.uuid().slice(0, 8)}`;
         world.touch(server);
       });
+    case 'shelveImageDeleted':
+      return onServer(
+        world,
+        target,
+        prng,
+        (server) => isOffloaded(server) && world.images.has(server.shelvedImageId ?? ''),
+        ({ shelvedImageId }) => world.images.delete(shelvedImageId ?? ''),
+      );
+    case 'floatingIpTakenOff':
+      return onServer(
+        world,
+        target,
+        prng,
+        (server) => isOffloaded(server) && ipsOf(world, server).length > 0,
+        (server) => {
+          for (const ip of ipsOf(world, server)) world.associate(ip, null);
+        },
+      );
     case 'dateStep': {
       const step = drawMs(world.faults.policy.dateStepMs, prng);
       world.dateOffsetMs = world.dateOffsetMs === 0 ? (prng.chance(0.5) ? step : -step) : 0;
@@ -92,6 +110,11 @@ function isRunning(server: SimServer): boolean {
 
 function isOffloaded(server: SimServer): boolean {
   return server.vmState === 'shelved_offloaded' && server.taskState === null;
+}
+
+function ipsOf(world: SimWorld, server: SimServer): readonly SimFloatingIp[] {
+  const ports = [...(world.portsByDevice.get(server.id) ?? [])];
+  return ports.map(({ id }) => world.floatingIpByPort.get(id)).filter((ip) => ip !== undefined);
 }
 
 function hasTags(server: SimServer): boolean {

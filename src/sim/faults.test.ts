@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { IMAGE_ID, SimBench, V100_MEDIUM } from '../../test/support/sim-client.ts';
+import { IMAGE_ID, PUBLIC_ID, SimBench, V100_MEDIUM } from '../../test/support/sim-client.ts';
 import { FAULT_KINDS, type FaultKind, NO_FAULTS, type RequestFaultKind, TASK_FAULT_KINDS } from './faults.ts';
 import type { SimOutcome } from './http.ts';
 
@@ -70,6 +70,14 @@ const EFFECTS: Readonly<Record<FaultKind, (scene: Scene) => void>> = {
     bench.wait(20_000);
     expect(demo.server(id)).toMatchObject({ status: 'SHELVED_OFFLOADED', 'OS-EXT-STS:task_state': null });
   },
+  unshelveInterrupted: ({ bench, demo }) => {
+    const id = offloaded({ bench, demo });
+    bench.cloud.arm({ kind: 'unshelveInterrupted' });
+    demo.act(id, { unshelve: null });
+    bench.wait(20_000);
+    expect(demo.server(id)).toMatchObject({ status: 'ERROR', 'OS-EXT-STS:task_state': null });
+    expect(bench.cloud.servers.get(id)?.host).not.toBeNull();
+  },
   shelveFails: ({ bench, demo }) => {
     const id = demo.booted();
     bench.cloud.arm({ kind: 'shelveFails' });
@@ -124,6 +132,27 @@ const EFFECTS: Readonly<Record<FaultKind, (scene: Scene) => void>> = {
     scene.bench.wait(20_000);
     expect(scene.demo.server(id).status).toBe('ACTIVE');
   },
+  shelveImageDeleted: ({ bench, demo }) => {
+    const id = offloaded({ bench, demo });
+    expect(bench.cloud.disturb('shelveImageDeleted', id, bench.nowMs, bench.prng)).toBe(true);
+    demo.act(id, { unshelve: null });
+    bench.wait(20_000);
+    expect(demo.server(id)).toMatchObject({
+      status: 'ERROR',
+      fault: { message: expect.stringMatching(/^Unshelve attempted but the image .* cannot be found/) },
+    });
+    expect(bench.cloud.servers.get(id)?.host).toBeNull();
+  },
+  floatingIpTakenOff: ({ bench, demo }) => {
+    const id = offloaded({ bench, demo });
+    // It has none yet, so there is nothing to take off.
+    expect(bench.cloud.disturb('floatingIpTakenOff', id, bench.nowMs, bench.prng)).toBe(false);
+    const [port] = [...bench.cloud.ports.values()].filter(({ deviceId }) => deviceId === id);
+    const body = { floatingip: { floating_network_id: PUBLIC_ID, port_id: port?.id } };
+    expect(demo.neutron('POST', '/floatingips', body).status).toBe(201);
+    expect(bench.cloud.disturb('floatingIpTakenOff', id, bench.nowMs, bench.prng)).toBe(true);
+    expect([...bench.cloud.floatingIps.values()].map(({ portId }) => portId)).toEqual([null]);
+  },
   dateStep: ({ bench, demo }) => {
     const date = (): number => Date.parse(demo.nova('GET', '/servers').headers['date'] ?? '');
     expect(date()).toBe(bench.nowMs);
@@ -146,7 +175,7 @@ describe('each fault takes effect and is counted once', () => {
 
 const TASKS: ReadonlySet<FaultKind> = new Set(TASK_FAULT_KINDS);
 
-test('rates draw every kind in the end, and none at all without rates', () => {
+test('rates draw every kind in the end, and none at all without rates', { timeout: 60_000 }, () => {
   const bench = new SimBench();
   const calm = new SimBench();
   const rates = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, TASKS.has(kind) ? 0.2 : 0.01]));
@@ -200,6 +229,8 @@ function exercise(bench: SimBench, requests: number): void {
     const offloadedId = servers.find((server) => server.vmState === 'shelved_offloaded')?.id;
     const activeId = servers.find((server) => server.vmState === 'active')?.id;
     const [oldest] = servers;
+    if (activeId !== undefined && bench.cloud.floatingIps.size < 20 && bench.prng.chance(0.2))
+      addFloatingIp(bench, token, activeId);
     if (servers.length > 8 && oldest !== undefined) ask('DELETE', `/servers/${oldest.id}`);
     else if (offloadedId !== undefined && bench.prng.chance(0.3)) {
       ask('POST', `/servers/${offloadedId}/action`, { unshelve: null });
@@ -211,6 +242,12 @@ function exercise(bench: SimBench, requests: number): void {
       ask('POST', '/servers', { server });
     }
   }
+}
+
+function addFloatingIp(bench: SimBench, token: string, serverId: string): void {
+  const port = [...bench.cloud.ports.values()].find(({ deviceId }) => deviceId === serverId);
+  const body = { floatingip: { floating_network_id: PUBLIC_ID, port_id: port?.id } };
+  bench.outcome('POST', '/network/v2.0/floatingips', body, { 'x-auth-token': token });
 }
 
 const DEMO_LOGIN = {

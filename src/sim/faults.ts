@@ -29,6 +29,7 @@ export const TASK_FAULT_KINDS = [
   'buildHangs',
   'buildError',
   'unshelveIgnored',
+  'unshelveInterrupted',
   'shelveFails',
   'shelveNotOffloaded',
   'deleteStalls',
@@ -44,6 +45,8 @@ export const WORLD_FAULT_KINDS = [
   'serverTagsRemoved',
   'serverUnshelvedElsewhere',
   'serverRenamedElsewhere',
+  'shelveImageDeleted',
+  'floatingIpTakenOff',
   'dateStep',
 ] as const;
 
@@ -222,6 +225,7 @@ const ZERO_COUNTS: Readonly<Record<FaultKind, number>> = {
   buildHangs: 0,
   buildError: 0,
   unshelveIgnored: 0,
+  unshelveInterrupted: 0,
   shelveFails: 0,
   shelveNotOffloaded: 0,
   deleteStalls: 0,
@@ -231,6 +235,8 @@ const ZERO_COUNTS: Readonly<Record<FaultKind, number>> = {
   serverTagsRemoved: 0,
   serverUnshelvedElsewhere: 0,
   serverRenamedElsewhere: 0,
+  shelveImageDeleted: 0,
+  floatingIpTakenOff: 0,
   dateStep: 0,
 };
 

@@ -138,6 +138,7 @@ function runServerEvent(world: SimWorld, server: SimServer, event: SimEvent, prn
     case 'unshelveScheduled':
       return placeAgain(world, server, prng);
     case 'unshelved':
+      if (takeEffect(world, server, 'unshelveInterrupted')) return interrupted(server);
       dropSnapshot(world, server.shelvedImageId);
       server.shelvedImageId = null;
       return running(world, server);
@@ -244,6 +245,14 @@ function offloaded(world: SimWorld, server: SimServer): void {
  * Zed).
  */
 function placeAgain(world: SimWorld, server: SimServer, prng: Prng): void {
+  if (server.shelvedImageId !== null && !world.images.has(server.shelvedImageId)) {
+    const message = `Unshelve attempted but the image ${server.shelvedImageId} cannot be found.`;
+    server.vmState = 'error';
+    server.taskState = null;
+    server.requestedHost = null;
+    server.fault = { code: 500, message, createdAtMs: world.nowMs };
+    return;
+  }
   const ignored = takeEffect(world, server, 'unshelveIgnored') || takeEffect(world, server, 'noValidHost');
   const host = ignored ? null : pickHost(world, server.flavor, server.requestedHost);
   server.requestedHost = null;
@@ -259,6 +268,16 @@ function placeAgain(world: SimWorld, server: SimServer, prng: Prng): void {
     return;
   }
   next(world, server, 'spawning', 'unshelved', world.timings.spawnMs, prng);
+}
+
+/**
+ * The compute service was started anew while the server was spawning: it is in ERROR and on its host, without
+ * a fault (26.2.2: nova/compute/manager.py, `_init_instance`).
+ */
+function interrupted(server: SimServer): void {
+  server.vmState = 'error';
+  server.taskState = null;
+  server.powerState = 0;
 }
 
 function finishDelete(world: SimWorld, server: SimServer): void {

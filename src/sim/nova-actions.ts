@@ -57,6 +57,7 @@ const ACTIONS: ReadonlyMap<string, Action> = new Map(
     lock,
     unlock,
     createImage,
+    'os-resetState': resetState,
     'os-getConsoleOutput': consoleOutput,
   }),
 );
@@ -101,7 +102,9 @@ function unshelve(call: Call, server: SimServer, argument: unknown): Reply {
   }
   server.requestedHost = host;
   const offloaded = server.vmState === 'shelved_offloaded';
-  const kinds = offloaded ? (['buildHangs', 'unshelveIgnored', 'noValidHost'] as const) : [];
+  const kinds = offloaded
+    ? (['buildHangs', 'unshelveIgnored', 'noValidHost', 'unshelveInterrupted'] as const)
+    : [];
   beginUnshelve(
     call.world,
     server,
@@ -131,6 +134,18 @@ function unlock(call: Call, server: SimServer): Reply {
   server.locked = false;
   delete server.lockedBy;
   server.lockedReason = null;
+  call.world.touch(server);
+  return ACCEPTED;
+}
+
+/** Changes what is said of the server, and nothing else (26.2.2: compute/admin_actions.py). */
+function resetState(call: Call, server: SimServer, argument: unknown): Reply {
+  if (!call.isAdmin) throw policyRefusal('os_compute_api:os-admin-actions:reset_state');
+  const state = stringAt(argument, 'state');
+  if (state !== 'active' && state !== 'error')
+    throw novaError(400, 'Invalid input for field/attribute state.');
+  call.world.beginTask(server, null);
+  server.vmState = state;
   call.world.touch(server);
   return ACCEPTED;
 }

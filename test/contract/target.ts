@@ -49,7 +49,7 @@ export const ONLY_REAL: readonly FaultStatus[] = [503];
 
 export interface CallPattern {
   readonly service: 'nova' | 'neutron';
-  readonly method: 'POST' | 'DELETE';
+  readonly method: 'POST' | 'PUT' | 'DELETE';
   /** The collection, or the sub-resource of the end. */
   readonly path: string;
 }
@@ -61,6 +61,7 @@ export const CALL_OF: Readonly<Record<StepKind, CallPattern>> = {
   createPort: { service: 'neutron', method: 'POST', path: '/ports' },
   createServer: { service: 'nova', method: 'POST', path: '/servers' },
   createFloatingIp: { service: 'neutron', method: 'POST', path: '/floatingips' },
+  associateFloatingIp: { service: 'neutron', method: 'PUT', path: '/floatingips/' },
   deleteFloatingIp: { service: 'neutron', method: 'DELETE', path: '/floatingips/' },
   deleteServer: { service: 'nova', method: 'DELETE', path: '/servers/' },
   deletePort: { service: 'neutron', method: 'DELETE', path: '/ports/' },
@@ -69,5 +70,6 @@ export const CALL_OF: Readonly<Record<StepKind, CallPattern>> = {
   unshelve: ACTION,
   lock: ACTION,
   unlock: ACTION,
+  resetState: ACTION,
   snapshot: ACTION,
 };

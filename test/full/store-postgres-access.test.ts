@@ -148,7 +148,11 @@ describe('the schema', () => {
     const batch = batchMaker(await store.load());
     await store.commit(
       batch(
-        [put(sampleLease('l1', { kind: 'shelved', sinceMs: 0 }, { name }))],
+        [
+          put(
+            sampleLease('l1', { kind: 'shelved', sinceMs: 0, keepUntilMs: null, warnedMs: null }, { name }),
+          ),
+        ],
         [sampleEvent(1, { reason: name })],
       ),
     );

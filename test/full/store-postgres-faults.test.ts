@@ -304,7 +304,7 @@ describe.skipIf(process.getuid?.() !== 0)('a full disk', () => {
     await server.sql('ALTER TABLE leases SET TABLESPACE small', database);
     closers.push(() => server.sql('ALTER TABLE leases SET TABLESPACE pg_default', database));
     const big = Array.from({ length: 8000 }, (_, n) =>
-      put(sampleLease(`l${n}`, { kind: 'shelved', sinceMs: 0 })),
+      put(sampleLease(`l${n}`, { kind: 'shelved', sinceMs: 0, keepUntilMs: null, warnedMs: null })),
     );
     await expect(store.commit(batch(big, [sampleEvent(1)]))).rejects.toMatchObject({ code: 'full' });
     const after = await store.load();

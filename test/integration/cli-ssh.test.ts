@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { asId } from '../../src/base/ids.ts';
+import { VERSION } from '../../src/main/version.ts';
 import { createCliTest } from '../support/cli-io.ts';
 import { startTestServer, until, type TestServer } from '../support/engine.ts';
 import { create } from '../support/worlds.ts';
@@ -31,7 +32,7 @@ let training: string;
 let tired: string;
 
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startTestServer({ server: { version: VERSION } });
   token = await server.token('member', 'ml');
   dir = mkdtempSync(join(tmpdir(), 'berth-ssh-'));
   writeFileSync(join(dir, 'ssh'), FAKE_SSH);

@@ -38,11 +38,11 @@ test('a project is let in by name, listed, and let go; both can be repeated', as
   expect(await rows()).toContainEqual(expect.objectContaining({ Name: 'demo', Granted: [] }));
 });
 
-test('quotas are set by the name of a project, too', async () => {
+test('limits are set by the name of a project, too', async () => {
   await admin.run('project', 'add', 'demo');
   expect(await admin.run('project', 'set', 'demo', '--gpus', '2')).toBe(0);
   const named = (await rows()).filter((row) => row['Name'] === 'demo');
-  expect(named).toMatchObject([{ 'Quota GPUs': 2, Granted: ['sim'] }]);
+  expect(named).toMatchObject([{ GPUs: 2, Granted: ['sim'] }]);
   expect(named[0]?.['ID']).not.toBe('demo');
 });
 

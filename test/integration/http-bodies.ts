@@ -6,6 +6,8 @@ export function validBody(operationId: string, flavor: string, host: string): ob
     createLease: { flavor, duration: '1h' },
     extendLease: { duration: '1h' },
     unshelveLease: {},
+    keepLease: { duration: '1d' },
+    setTicket: { ticket: null },
     adoptLease: {
       name: 'found',
       project_id: 'demo',

@@ -48,6 +48,41 @@ function readAt(minimum: string): Promise<Response> {
   });
 }
 
+test('what becomes of a lease at its end is asked for, shown, and changed', async () => {
+  const asked = { flavor, duration: '2h', at_end: 'shelve_or_delete', ticket: 'now' } as const;
+  const { leases } = await client.createLease(asked);
+  const id = leases[0]?.id ?? '';
+  expect(leases[0]).toMatchObject({
+    at_end: 'shelve_or_delete',
+    ticket: 'now',
+    renew: true,
+    keep_until: null,
+  });
+  const atTime = await client.setTicket(id, { ticket: '2099-01-01T08:00:00Z' });
+  expect(atTime.lease.ticket).toBe('2099-01-01T08:00:00Z');
+  expect((await client.setTicket(id, { ticket: null })).lease.ticket).toBeNull();
+  await until(async () => (await client.getLease(id)).lease.state === 'active', 'the start');
+  const { lease } = await client.extendLease(id, { max: true });
+  expect(Date.parse(lease.expires_at ?? '') - Date.now()).toBeGreaterThan(6 * 86_400_000);
+  await client.shelveLease(id);
+  await until(async () => (await client.getLease(id)).lease.state === 'shelved', 'the shelf');
+  const kept = await client.keepLease(id, { duration: '5d' });
+  expect(Date.parse(kept.lease.keep_until ?? '') - Date.now()).toBeLessThanOrEqual(5 * 86_400_000);
+  await expect(client.setTicket(id, { ticket: 'now' })).rejects.toMatchObject({ code: 'invalid_state' });
+  await client.releaseLease(id);
+});
+
+test.each([
+  [{ ticket: 'some day' }, 'malformed_time'],
+  [{ ticket: '2020-01-01T00:00:00Z' }, 'time_in_past'],
+  [{ ticket: 'now', at_end: 'delete' }, 'invalid'],
+  [{ duration: undefined }, 'missing_field'],
+  [{ duration: '8d' }, 'duration_too_long'],
+])('%j is refused as %s', async (more, code) => {
+  const reply = await post('/v1/leases', { flavor, duration: '1h', ...more });
+  expect(await reply.json()).toMatchObject({ code });
+});
+
 test('a lease is borrowed, shown, listed, explained, and given back', async () => {
   const { lease, leases } = await client.createLease({ flavor, duration: '2h', name: 'first' });
   expect(leases).toEqual([lease]);

@@ -72,7 +72,9 @@ export function describeRetention(title: string, createFixture: () => Promise<St
     });
 
     test('nothing else is ever removed', async () => {
-      const live = put(sampleLease('live', { kind: 'shelved', sinceMs: NOW_MS }));
+      const live = put(
+        sampleLease('live', { kind: 'shelved', sinceMs: NOW_MS, keepUntilMs: null, warnedMs: null }),
+      );
       const open: Change = {
         entity: 'intent',
         id: 'i1',

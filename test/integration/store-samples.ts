@@ -86,6 +86,8 @@ export function active(claim: Claim): LeaseState {
     expiresAtMs: NOW_MS + 3_600_000,
     connection: { host: '192.0.2.17', port: 22, user: 'ubuntu' },
     warnedMs: null,
+    renewedAtMs: null,
+    graceUntilMs: null,
   };
 }
 
@@ -113,6 +115,9 @@ export function sampleLease(id: string, state: LeaseState, more: Partial<Lease> 
       },
       durationMs: 3_600_000,
       atEnd: 'shelve',
+      renew: false,
+      role: 'member',
+      scratchGiB: 0,
       image: 'ubuntu-24.04',
       purpose: 'ci',
       exempt: null,
@@ -120,6 +125,7 @@ export function sampleLease(id: string, state: LeaseState, more: Partial<Lease> 
         'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ2Hq0cCkN8yqvV5o6k8qk4eXx5vJ0Z0q0b8y0v9m1Zk user@example.org',
     },
     reservationId: null,
+    ticket: null,
     refs: NO_REFS,
     unreachableSinceMs: null,
     setbacks: [],

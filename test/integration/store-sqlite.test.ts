@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { assert } from '../../src/base/assert.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { StoreError, type Store } from '../../src/engine/ports.ts';
 import { openCore } from '../../src/store/sqlite/core.ts';
@@ -114,7 +115,7 @@ describe('direct store', () => {
     const pages = Number(db.prepare('PRAGMA page_count').get()?.['page_count']);
     db.exec(`PRAGMA max_page_count = ${pages + 4}`);
     const big = Array.from({ length: 100 }, (_, n) =>
-      put(sampleLease(`l${n}`, { kind: 'shelved', sinceMs: 0 })),
+      put(sampleLease(`l${n}`, { kind: 'shelved', sinceMs: 0, keepUntilMs: null, warnedMs: null })),
     );
     await expect(store.commit(batch(big, [sampleEvent(1)]))).rejects.toMatchObject({ code: 'full' });
     const after = await store.load();
@@ -229,6 +230,41 @@ describe('migrations', () => {
     const fresh = new DatabaseSync(':memory:');
     fresh.exec(dumpSchema(db));
     expect(dumpSchema(fresh)).toBe(dumpSchema(db));
+  });
+
+  test('leases of before keep the end that they were made with', () => {
+    const db = new DatabaseSync(':memory:');
+    const [initial] = readMigrations();
+    assert(initial !== undefined, 'there is a first migration');
+    migrate(db, [initial]);
+    const insert = db.prepare(
+      `INSERT INTO leases (id, project_id, owner_id, name, state, flavor_id, flavor_name, provider_id, generation,
+        created_at_ms, used_device_ms, body) VALUES (?, 'p', 'o', 'n', ?, 'f', 'f', 'c', 1, 0, 0, ?)`,
+    );
+    const flavorBody = JSON.stringify({ scratchGiB: 12 });
+    db.prepare("INSERT INTO flavors VALUES ('f', 'c', 'f', 1, 1, 1, 0, ?)").run(flavorBody);
+    for (const kind of ['active', 'shelved', 'queued'])
+      insert.run(kind, kind, JSON.stringify({ request: { atEnd: 'shelve' }, state: { kind } }));
+    migrate(db, readMigrations());
+    const bodyOf = (id: string): unknown =>
+      JSON.parse(String(db.prepare('SELECT body FROM leases WHERE id = ?').get(id)?.['body']));
+    const request = {
+      atEnd: 'shelve',
+      purpose: 'interactive',
+      exempt: null,
+      renew: false,
+      role: 'member',
+      scratchGiB: 12,
+    };
+    expect(bodyOf('active')).toEqual({
+      request,
+      ticket: null,
+      state: { kind: 'active', renewedAtMs: null, graceUntilMs: null },
+    });
+    expect(bodyOf('shelved')).toMatchObject({
+      state: { kind: 'shelved', keepUntilMs: null, warnedMs: null },
+    });
+    expect(bodyOf('queued')).toEqual({ request, ticket: null, state: { kind: 'queued' } });
   });
 
   test('a store of the first version gets its usage from its events, and limits from its quotas', async () => {

@@ -257,7 +257,10 @@ export function describeStore(title: string, createFixture: () => Promise<StoreF
       const leases = [1, 2, 3, 4].map((n) =>
         sampleLease(`l${n}`, ended(NOW_MS + n), { projectId: asId(n === 4 ? 'p2' : 'p1') }),
       );
-      await commit(...leases.map(put), put(sampleLease('live', { kind: 'shelved', sinceMs: NOW_MS })));
+      await commit(
+        ...leases.map(put),
+        put(sampleLease('live', { kind: 'shelved', sinceMs: NOW_MS, keepUntilMs: null, warnedMs: null })),
+      );
       expect((await reload()).snapshot.leases.map(({ id }) => id)).toEqual(['live']);
       const page = async (projectId: string | null, beforeMs: number | null): Promise<readonly string[]> =>
         (
@@ -334,7 +337,7 @@ function everyEntity(): readonly Change[] {
     starting(claim),
     active(claim),
     { kind: 'shelving', sinceMs: NOW_MS, claim, reason: 'asked', again: null },
-    { kind: 'shelved', sinceMs: NOW_MS },
+    { kind: 'shelved', sinceMs: NOW_MS, keepUntilMs: null, warnedMs: null },
     {
       kind: 'ending',
       sinceMs: NOW_MS,

@@ -180,14 +180,25 @@ export function oldRows(): readonly string[] {
   return rows;
 }
 
-/** What the second migration makes of `oldRows`. */
+/** What the migrations make of `oldRows`. */
 export async function checkMigrated(store: Store): Promise<void> {
   const { snapshot } = await store.load();
   expect(snapshot.projects).toEqual([
     { ...newProject(asId('p1'), 'one'), ...limited({ gpus: 4 }), servedSeq: 3 },
   ]);
   expect(snapshot.leases).toMatchObject([
-    { id: 'l2', request: { purpose: 'interactive', exempt: null, demand: { devices: { V100: 2 } } } },
+    {
+      id: 'l2',
+      ticket: null,
+      request: {
+        purpose: 'interactive',
+        exempt: null,
+        demand: { devices: { V100: 2 } },
+        renew: false,
+        role: 'member',
+        scratchGiB: 0,
+      },
+    },
   ]);
   expect(snapshot.control.monthFromMs).toBeNull();
   const ended1 = await store.readLease(asId('l1'));

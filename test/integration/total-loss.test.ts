@@ -88,7 +88,7 @@ describe('after a total loss and the restore of a backup that is older', () => {
     await backUpNow();
     const until = first.engine.nowMs() + 2 * DAY_MS;
     for (const name of ['kept', 'longer'])
-      await first.give({ type: 'lease.extend', leaseId: leaseId(name), expiresAtMs: until });
+      await first.give({ type: 'lease.extend', role: 'member', leaseId: leaseId(name), expiresAtMs: until });
     await first.give({ type: 'lease.release', leaseId: leaseId('returned') });
     await first.reach('returned', 'ended');
     await first.borrow(['younger'], { durationMs: DAY_MS });
@@ -118,7 +118,12 @@ describe('after a total loss and the restore of a backup that is older', () => {
       await adoptServerOf(second, 'younger');
       const until = second.engine.nowMs() + DAY_MS;
       for (const name of ['kept', 'longer'])
-        await second.give({ type: 'lease.extend', leaseId: leaseId(name), expiresAtMs: until });
+        await second.give({
+          type: 'lease.extend',
+          role: 'member',
+          leaseId: leaseId(name),
+          expiresAtMs: until,
+        });
       await second.give({ type: 'service.thaw' });
       await second.reach('returned', 'ended');
       await second.clock.run(10 * MINUTE_MS);

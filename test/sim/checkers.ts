@@ -71,10 +71,15 @@ export class DueChecker {
 }
 
 /** When the lease should leave its state, unless that is held back; null: it may stay. */
-function dueNow({ state }: Lease, world: World): number | null {
+function dueNow({ state, ticket }: Lease, world: World): number | null {
   const { freeze, clockDoubt, mode } = world.control;
   const paused = freeze !== null || mode.kind === 'observe';
-  if (state.kind === 'active') return paused || clockDoubt !== null ? null : state.expiresAtMs;
+  if (state.kind === 'active')
+    return paused || clockDoubt !== null ? null : (state.graceUntilMs ?? state.expiresAtMs);
+  if (state.kind === 'shelved') {
+    if (ticket?.kind === 'at') return ticket.atMs;
+    return paused || clockDoubt !== null ? null : state.keepUntilMs;
+  }
   if (state.kind === 'queued') return state.waitUntilMs;
   if (state.kind === 'reserved') return paused ? null : state.claim.fromMs;
   if (state.kind === 'starting') return paused ? null : state.deadlineMs;

@@ -56,6 +56,9 @@ const MOST: Readonly<Record<string, number>> = {
   buildHangs: 0.25,
   forbidden: 0.02,
   unshelveIgnored: 0.9,
+  unshelveInterrupted: 0.5,
+  shelveImageDeleted: 0.003,
+  floatingIpTakenOff: 0.006,
 };
 
 const TASK_LIKE: ReadonlySet<string> = new Set([
@@ -63,6 +66,7 @@ const TASK_LIKE: ReadonlySet<string> = new Set([
   'buildHangs',
   'buildError',
   'unshelveIgnored',
+  'unshelveInterrupted',
   'shelveFails',
   'shelveNotOffloaded',
   'deleteStalls',

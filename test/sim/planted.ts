@@ -15,6 +15,8 @@ interface Planted {
   readonly replace: string;
   /** Beginning of the sentence with which a checker must answer. */
   readonly caughtBy: RegExp;
+  /** A second place that has to be changed for it. */
+  readonly also?: Pick<Planted, 'file' | 'find' | 'replace'>;
 }
 
 const FAULTS: readonly Planted[] = [
@@ -28,7 +30,7 @@ const FAULTS: readonly Planted[] = [
   },
   {
     what: 'an end that is due is not decided',
-    file: 'src/domain/commands/tick.ts',
+    file: 'src/domain/commands/end.ts',
     find: 'if (freeze !== null || clockDoubt !== null',
     replace: 'if (lease.generation % 2 === 0 || freeze !== null || clockDoubt !== null',
     caughtBy: /I3/,
@@ -58,9 +60,43 @@ const FAULTS: readonly Planted[] = [
   {
     what: 'nobody is woken for the end of an active lease',
     file: 'src/domain/due.ts',
-    find: 'state.expiresAtMs\n',
-    replace: 'null\n',
+    find: 'state.graceUntilMs ?? state.expiresAtMs;',
+    replace: 'state.graceUntilMs;',
     caughtBy: /I3|every request is answered/,
+  },
+  {
+    what: 'a lease ends half a minute early',
+    file: 'src/domain/due.ts',
+    find: 'return nextWarningAt(state, settings) ?? state.graceUntilMs ?? state.expiresAtMs;',
+    replace: 'return nextWarningAt(state, settings) ?? state.graceUntilMs ?? state.expiresAtMs - 30_000;',
+    caughtBy: /I3/,
+    also: {
+      file: 'src/domain/commands/end.ts',
+      find: 'const { world, nowMs } = draft;\n  if (state.expiresAtMs > nowMs)',
+      replace:
+        'const { world } = draft;\n  const nowMs = draft.nowMs + 30_000;\n  if (state.expiresAtMs > nowMs)',
+    },
+  },
+  {
+    what: 'a lease is renewed whoever waits',
+    file: 'src/domain/commands/end.ts',
+    find: 'row === undefined || isWanted(world, row, state.claim, nowMs)) return false;',
+    replace: 'row === undefined) return false;',
+    caughtBy: /C10/,
+  },
+  {
+    what: 'a return ticket does not have the place of the end',
+    file: 'src/domain/commands/end.ts',
+    find: 'return { queueSeq: draft.nextQueueSeq(), waitUntilMs: null };',
+    replace: 'return { queueSeq: -draft.nextQueueSeq(), waitUntilMs: null };',
+    caughtBy: /C11/,
+  },
+  {
+    what: 'a lease that comes back gets another address',
+    file: 'src/domain/provision/plan.ts',
+    find: 'if (comeback && floatingIp.portId === null) {',
+    replace: 'if (!comeback && floatingIp.portId === null) {',
+    caughtBy: /C11/,
   },
   {
     what: 'a commit that failed is treated as done',
@@ -99,10 +135,12 @@ function tryFault(fault: Planted): string | null {
       cpSync(join(ROOT, name), join(folder, name), { recursive: true });
     }
     symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-    const path = join(folder, fault.file);
-    const text = readFileSync(path, 'utf8');
-    if (!text.includes(fault.find)) return 'the code that the fault would change is not there any more';
-    writeFileSync(path, text.replace(fault.find, fault.replace));
+    for (const { file, find, replace } of fault.also === undefined ? [fault] : [fault, fault.also]) {
+      const path = join(folder, file);
+      const text = readFileSync(path, 'utf8');
+      if (!text.includes(find)) return 'the code that the fault would change is not there any more';
+      writeFileSync(path, text.replace(find, replace));
+    }
     const run = spawnSync(process.execPath, [join(folder, 'test/sim/main.ts'), '--seeds', SEEDS, '--once'], {
       encoding: 'utf8',
       timeout: 180_000,

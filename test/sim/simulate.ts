@@ -34,9 +34,10 @@ import {
   checkUsage,
   DueChecker,
 } from './checkers.ts';
+import { checkTickets, EndChecker } from './end-checkers.ts';
 import { drawPolicy, OUTAGES, topologyOf } from './mixture.ts';
 import { Operator } from './operator.ts';
-import { admin, nextAct, type Act } from './workload.ts';
+import { admin, COURSE_RULE, longestMs, nextAct, type Act } from './workload.ts';
 import { simProvider } from '../support/sim-provider.ts';
 
 const DEPLOYMENT_ID = 'd0d0d0d0';
@@ -61,7 +62,17 @@ const TEND_MS_MEAN = 4 * MINUTE_MS;
 const REST_MS_MAX = 6 * HOUR_MS;
 /** Reports of one history; the first says most. */
 const VIOLATIONS_MAX = 10;
-const SETTINGS: Settings = { ...DEFAULT_SETTINGS, warningsMs: [HOUR_MS, 10 * MINUTE_MS] };
+const SETTINGS: Settings = {
+  ...DEFAULT_SETTINGS,
+  leaseDurationMsMax: HOUR_MS,
+  renewMs: MINUTE_MS,
+  keepShelvedMs: 3 * MINUTE_MS,
+  keepWarningsMs: [MINUTE_MS, 20 * SECOND_MS],
+  warningsMs: [HOUR_MS, 10 * MINUTE_MS],
+  rules: [COURSE_RULE],
+};
+/** Every other history has a grace. */
+const GRACE_MS = 15 * SECOND_MS;
 /**
  * How long a start may take, one of these in each history. The shortest is missed by many that nothing is
  * wrong with, so that machines which come back from the shelf have to go there again.
@@ -78,6 +89,8 @@ export interface Report {
   /** Transitions `before → after`, and faults by kind, with crashes, commit faults and clock steps. */
   readonly transitions: Readonly<Record<string, number>>;
   readonly faults: Readonly<Record<string, number>>;
+  /** Events that are about ends, by type. */
+  readonly ends: Readonly<Record<string, number>>;
   readonly events: number;
 }
 
@@ -110,6 +123,7 @@ class History {
   };
   readonly #gpus = new Map<LeaseId, number>();
   readonly #due = new DueChecker();
+  readonly #ends = new EndChecker(longestMs);
   #engine: Engine | null = null;
   #controllers: Controllers | null = null;
   #quiet = false;
@@ -118,7 +132,8 @@ class History {
     this.#seed = seed;
     this.#prng = createPrng(seed);
     this.#people = this.#prng.fork();
-    this.#settings = { ...SETTINGS, startTimeoutMs: this.#prng.pick(START_TIMEOUTS_MS) };
+    const graceMs = seed % 2 === 0 ? GRACE_MS : 0;
+    this.#settings = { ...SETTINGS, graceMs, startTimeoutMs: this.#prng.pick(START_TIMEOUTS_MS) };
     const projects = [...defaultTopology.projects, { name: 'service', private_cidr: '10.30.0.0/20' }];
     this.#cloud = new SimCloud({ topology: { ...topologyOf(2 + this.#prng.below(5)), projects } });
     this.#cloud.faultPolicy = drawPolicy(this.#prng.fork());
@@ -151,6 +166,7 @@ class History {
       violations: this.#violations,
       transitions: countTransitions(events),
       faults: { ...this.#cloud.faultCounts, ...this.#faults },
+      ends: countEnds(events),
       events: events.length,
     };
     this.#sqlite.close();
@@ -342,6 +358,7 @@ class History {
       ...checkWorld(engine.world),
       ...checkCloud(this.#cloud, DEPLOYMENT_ID),
       ...this.#due.check(engine.world, engine.nowMs(), this.#clock.monotonicMs()),
+      ...this.#ends.check(engine.world, engine.nowMs(), this.#clock.monotonicMs()),
     ];
     for (const sentence of broken) this.#violation(sentence);
     return this.#violations.length > 0;
@@ -386,6 +403,7 @@ class History {
       ...checkAllGone(engine.world, this.#cloud, DEPLOYMENT_ID),
       ...checkStored(engine.world, loaded),
       ...checkEvents(events),
+      ...checkTickets(events),
       ...checkRecords(events, [...this.#gpus.keys()], this.#sqlite),
       ...checkUsage(
         events,
@@ -422,6 +440,17 @@ class History {
   }
 }
 
+/** What a full run has to reach of them is in `summary.ts`. */
+const END_EVENTS = [
+  'lease.end_announced',
+  'lease.renewed',
+  'lease.grace_began',
+  'lease.expired',
+  'lease.ticket_used',
+  'lease.keep_announced',
+  'lease.keep_expired',
+] as const;
+
 const EVERY_EVENT = { limit: 1000, projectId: null, leaseId: null, type: null, newestFirst: false };
 
 function countTransitions(events: readonly StoredEvent[]): Readonly<Record<string, number>> {
@@ -431,6 +460,12 @@ function countTransitions(events: readonly StoredEvent[]): Readonly<Record<strin
     const name = `${event.before ?? 'new'} → ${event.after ?? 'none'}`;
     counts[name] = (counts[name] ?? 0) + 1;
   }
+  return counts;
+}
+
+function countEnds(events: readonly StoredEvent[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = Object.fromEntries(END_EVENTS.map((type) => [type, 0]));
+  for (const { type } of events) if (type in counts) counts[type] = (counts[type] ?? 0) + 1;
   return counts;
 }
 

@@ -35,9 +35,13 @@ function transitionCounts(reports: readonly Report[]): Record<string, number> {
   return add([never, ...reports.map((report) => report.transitions)]);
 }
 
-/** Transitions and faults that a full run has met too seldom to say anything about them. */
+/** Transitions, faults and ends that a full run has met too seldom to say anything about them. */
 export function rareKinds(reports: readonly Report[]): readonly string[] {
-  const counts = { ...transitionCounts(reports), ...add(reports.map((report) => report.faults)) };
+  const counts = {
+    ...transitionCounts(reports),
+    ...add(reports.map((report) => report.faults)),
+    ...add(reports.map((report) => report.ends)),
+  };
   return Object.keys(counts).filter((name) => (counts[name] ?? 0) < COUNT_WANTED);
 }
 
@@ -53,6 +57,8 @@ export function summary(reports: readonly Report[], seconds: number, twice: bool
     ...table('transition', transitionCounts(reports)),
     '',
     ...table('fault', add(reports.map((report) => report.faults))),
+    '',
+    ...table('end', add(reports.map((report) => report.ends))),
     '',
     `${violations.length} violations`,
     '',

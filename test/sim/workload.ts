@@ -7,10 +7,20 @@ import type { Prng } from '../../src/base/prng.ts';
 import { HOUR_MS, MINUTE_MS } from '../../src/base/units.ts';
 import type { Actor } from '../../src/domain/actor.ts';
 import type { UserCommand } from '../../src/domain/command.ts';
-import type { Lease, LeaseStateKind } from '../../src/domain/model/lease.ts';
+import type { Lease, LeaseStateKind, ReturnTicket } from '../../src/domain/model/lease.ts';
 import { NO_LIMITS, NO_PROJECT_LIMITS } from '../../src/domain/model/limits.ts';
+import type { LeaseRule } from '../../src/domain/policy/rules.ts';
 import type { World } from '../../src/domain/world.ts';
 
+const AT_ENDS = ['shelve', 'shelve', 'delete', 'shelve_or_delete'] as const;
+/** One project has its own rule. */
+export const COURSE_RULE: LeaseRule = {
+  match: { project: 'course', gpuClass: null, role: null },
+  defaultDurationMs: 5 * MINUTE_MS,
+  maxDurationMs: 20 * MINUTE_MS,
+  atEnd: null,
+  renewMs: 0,
+};
 const PROJECTS = ['demo', 'lab2', 'course'] as const;
 const FLAVORS = [
   'gpu_tiny',
@@ -26,27 +36,44 @@ export interface Act {
   readonly command: UserCommand;
 }
 
+/** How long a lease of the simulation may last. */
+export function longestMs({ projectId }: Lease): number {
+  return projectId === 'course' ? 20 * MINUTE_MS : HOUR_MS;
+}
+
 /** One thing that somebody does now; null: nobody finds anything to do. */
 export function nextAct(world: World, prng: Prng, nowMs: number): Act | null {
   const roll = prng.below(100);
-  if (roll < 15) return borrow(world, prng, nowMs);
-  if (roll < 24) return book(prng, nowMs);
-  if (roll < 33)
+  if (roll < 29) return borrow(world, prng, nowMs);
+  if (roll < 37) return book(prng, nowMs);
+  if (roll < 44)
     return onLease(
       world,
       prng,
       ['active', 'active', 'queued', 'queued', 'starting', 'shelved', 'reserved', 'shelving', 'ending'],
       (lease) => ({ type: 'lease.release', leaseId: lease.id }),
     );
-  if (roll < 39) return onLease(world, prng, ['active'], (lease) => extension(lease, prng, nowMs));
-  if (roll < 57)
+  if (roll < 49) return onLease(world, prng, ['active'], (lease) => extension(lease, prng, nowMs));
+  if (roll < 59)
     return onLease(world, prng, ['active'], (lease) => ({ type: 'lease.shelve', leaseId: lease.id }));
-  if (roll < 86) return onLease(world, prng, ['shelved'], (lease) => unshelve(lease, prng, nowMs));
-  if (roll < 88)
+  if (roll < 75) return onLease(world, prng, ['shelved'], (lease) => unshelve(lease, prng, nowMs));
+  if (roll < 80)
+    return onLease(world, prng, ['active', 'shelving', 'shelved'], (lease) => ({
+      type: 'lease.ticket',
+      leaseId: lease.id,
+      ticket: prng.chance(0.2) ? null : ticket(prng, nowMs),
+    }));
+  if (roll < 82)
+    return onLease(world, prng, ['shelved'], (lease) => ({
+      type: 'lease.keep',
+      leaseId: lease.id,
+      durationMs: MINUTE_MS + prng.below(2 * MINUTE_MS),
+    }));
+  if (roll < 84)
     return onLease(world, prng, ['shelved'], (lease) => ({ type: 'lease.release', leaseId: lease.id }));
-  if (roll < 92) return drain(world, prng, nowMs);
-  if (roll < 94) return admin({ type: 'service.freeze', reason: 'the operator looks at something' });
-  if (roll < 98) return admin({ type: 'service.thaw' });
+  if (roll < 88) return drain(world, prng, nowMs);
+  if (roll < 90) return admin({ type: 'service.freeze', reason: 'the operator looks at something' });
+  if (roll < 96) return admin({ type: 'service.thaw' });
   return limits(prng);
 }
 
@@ -57,7 +84,7 @@ function borrow(world: World, prng: Prng, nowMs: number): Act {
   return {
     actor: member,
     command: {
-      ...request(member, prng),
+      ...request(member, prng, nowMs),
       leaseIds: [asId(prng.uuid())],
       hostId: hosts.length > 0 && prng.chance(0.05) ? prng.pick(hosts) : null,
       waitUntilMs: waits === 0 ? nowMs : waits === 1 ? nowMs + prng.below(30 * MINUTE_MS) : null,
@@ -72,7 +99,7 @@ function book(prng: Prng, nowMs: number): Act {
   return {
     actor: member,
     command: {
-      ...request(member, prng),
+      ...request(member, prng, nowMs),
       leaseIds: Array.from({ length: count }, () => asId<'lease'>(prng.uuid())),
       hostId: null,
       waitUntilMs: null,
@@ -86,29 +113,45 @@ type Create = Extract<UserCommand, { readonly type: 'lease.create' }>;
 function request(
   member: Extract<Actor, { readonly kind: 'user' }>,
   prng: Prng,
+  nowMs: number,
 ): Omit<Create, 'leaseIds' | 'hostId' | 'waitUntilMs' | 'window'> {
+  const atEnd = prng.pick(AT_ENDS);
   return {
     type: 'lease.create',
     projectId: member.projectId,
     ownerId: member.userId,
     name: 'simulated',
     wanted: { kind: 'flavor', flavor: prng.pick(FLAVORS) },
-    durationMs: 2 * MINUTE_MS + prng.below(30 * MINUTE_MS),
-    atEnd: prng.chance(0.5) ? 'shelve' : 'delete',
+    durationMs: prng.chance(0.05) ? null : length(prng),
+    atEnd,
     image: prng.chance(0.02) ? 'no-such-image' : null,
     sshPublicKey: null,
+    role: 'member',
+    renew: prng.chance(0.2) ? prng.chance(0.5) : null,
+    ticket: atEnd === 'delete' || prng.chance(0.6) ? null : ticket(prng, nowMs),
     purpose: prng.chance(0.3) ? 'ci' : 'interactive',
     exempt: null,
   };
 }
 
+/** Half of them are so short that most come to their end. */
+function length(prng: Prng): number {
+  return prng.chance(0.5) ? 30_000 + prng.below(2 * MINUTE_MS) : 2 * MINUTE_MS + prng.below(30 * MINUTE_MS);
+}
+
+function ticket(prng: Prng, nowMs: number): ReturnTicket {
+  if (prng.chance(0.7)) return { kind: 'now' };
+  return { kind: 'at', atMs: nowMs + MINUTE_MS + prng.below(10 * MINUTE_MS) };
+}
+
 function extension(lease: Lease, prng: Prng, nowMs: number): UserCommand {
-  return { type: 'lease.extend', leaseId: lease.id, expiresAtMs: nowMs + MINUTE_MS + prng.below(HOUR_MS) };
+  const expiresAtMs = prng.chance(0.2) ? null : nowMs + MINUTE_MS + prng.below(HOUR_MS);
+  return { type: 'lease.extend', role: 'member', leaseId: lease.id, expiresAtMs };
 }
 
 function unshelve(lease: Lease, prng: Prng, nowMs: number): UserCommand {
   const waitUntilMs = prng.chance(0.5) ? nowMs + prng.below(15 * MINUTE_MS) : null;
-  return { type: 'lease.unshelve', leaseId: lease.id, durationMs: null, waitUntilMs };
+  return { type: 'lease.unshelve', role: 'member', leaseId: lease.id, durationMs: null, waitUntilMs };
 }
 
 function drain(world: World, prng: Prng, nowMs: number): Act | null {

@@ -84,6 +84,7 @@ function next(
     wantsFloatingIp: provider.wantsFloatingIp,
     overridesLocks: provider.overridesLocks,
     shelveIsFailing: false,
+    resets: 0,
   });
 }
 

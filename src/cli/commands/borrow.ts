@@ -10,7 +10,7 @@ import { shellQuoted } from '../ssh-command.ts';
 import { readPublicKey } from '../ssh-key.ts';
 import { watchLease } from '../watch-lease.ts';
 import { roughDuration, relativeTime } from '../when.ts';
-import { createOptions, flavorArgument, NO_KEY, setupBody } from './lease-create.ts';
+import { createOptions, flavorArgument, NO_KEY, noteScratch, setupBody, termsBody } from './lease-create.ts';
 import { wantedBody } from './wanted.ts';
 
 export const borrow = defineCommand({
@@ -41,9 +41,8 @@ export const borrow = defineCommand({
     try {
       const { leases } = await context.client.createLease({
         ...wanted,
-        duration: options.duration,
+        ...termsBody(options),
         name: options.name,
-        at_end: options.atEnd ?? 'shelve',
         purpose: options.purpose ?? 'interactive',
         override_limits: options.overrideLimits,
         image: options.image,
@@ -54,6 +53,7 @@ export const borrow = defineCommand({
       const [lease] = leases;
       if (lease === undefined) throw new CliFailure('the server made no lease', "See 'berth lease list'.");
       context.note(keyFile === null ? NO_KEY : `SSH key: ${keyFile.path}`);
+      noteScratch(context, lease);
       if (options.detach) {
         context.io.stdout.write(`${lease.id}\n`);
         return EXIT.ok;

@@ -1,19 +1,22 @@
+import type { LeaseJson } from '../../api/leases.ts';
 import { defineCommand } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { CliFailure, EXIT } from '../failure.ts';
 import { printList, showOptions } from '../format/output.ts';
 import {
   choice,
+  duration,
   integer,
   optionalArgument,
   profiles,
-  requiredDuration,
   type ProfileWanted,
   text,
   texts,
+  ticket,
   waitLimit,
 } from '../specs.ts';
 import { readPublicKey } from '../ssh-key.ts';
+import { ticketBody, type TicketWhen } from '../ticket.ts';
 import { leaseColumns, printLease } from './lease-view.ts';
 import { wantedBody, wantedOptions } from './wanted.ts';
 
@@ -25,13 +28,22 @@ export const overrideLimits = text(
 
 /** What `borrow` and `lease create` have in common. */
 export const createOptions = {
-  duration: requiredDuration('--for DURATION', 'How long, from the moment it is ready: 30m, 8h, 2d, 1w.'),
+  duration: duration(
+    '--for DURATION',
+    'How long, from the moment it is ready: 30m, 8h, 2d, 1w. Default: by the rules, where they say.',
+  ),
   name: text('--name NAME', 'For people; need not be unique.'),
   atEnd: choice(
     '--at-end ACTION',
-    ['shelve', 'delete'],
-    'shelve (default) keeps the root disk for later; delete does not.',
+    ['shelve', 'delete', 'shelve_or_delete'],
+    'shelve (default) keeps the root disk; delete does not; shelve_or_delete deletes what cannot be shelved.',
   ),
+  renew: choice(
+    '--renew ANSWER',
+    ['yes', 'no'],
+    'Whether it goes on at its end while nobody waits; default: unless it is deleted then.',
+  ),
+  ticket: ticket('--ticket WHEN', 'Come back by itself: now (as soon as its time is over), +8h, 18:00 …'),
   purpose: choice(
     '--purpose PURPOSE',
     ['interactive', 'ci'],
@@ -90,9 +102,8 @@ export const leaseCreate = defineCommand({
     const keyFile = await readPublicKey(context.io, options.key);
     const { leases, lease } = await context.client.createLease({
       ...wanted,
-      duration: options.duration,
+      ...termsBody(options),
       name: options.name,
-      at_end: options.atEnd ?? 'shelve',
       purpose: options.purpose ?? 'interactive',
       override_limits: options.overrideLimits,
       image: options.image,
@@ -102,11 +113,38 @@ export const leaseCreate = defineCommand({
       count: options.count ?? 1,
     });
     context.note(keyFile === null ? NO_KEY : `SSH key: ${keyFile.path}`);
+    if (leases[0] !== undefined) noteScratch(context, leases[0]);
     if (lease !== undefined) return printLease(context, options, lease);
     const list = { ...options, long: false, sortColumn: null, sortDescending: false };
     return printList(context, list, leaseColumns(context.nowMs), leases, 'No lease was made.');
   },
 });
+
+interface TermsOptions {
+  readonly duration: string | null;
+  readonly atEnd: LeaseJson['at_end'] | null;
+  readonly renew: 'yes' | 'no' | null;
+  readonly ticket: TicketWhen | null;
+}
+
+/** How long, and what becomes of it: the fields of the request's body. */
+export function termsBody(options: TermsOptions) {
+  const { duration: length, atEnd, renew, ticket: when } = options;
+  return {
+    duration: length,
+    at_end: atEnd,
+    renew: renew === null ? null : renew === 'yes',
+    ticket: when === null ? null : ticketBody(when),
+  };
+}
+
+/** What shelving will not keep is said before anybody has put something there. */
+export function noteScratch(context: CliContext, lease: LeaseJson): void {
+  if (lease.scratch_gib === 0 || lease.at_end === 'delete') return;
+  context.note(
+    `Shelving keeps the root disk only: ${lease.scratch_gib} GiB of ephemeral and swap disks are lost at the end.`,
+  );
+}
 
 /** The fields of a request body for what the machine is to be. Throws CliFailure where a file cannot be read. */
 export async function setupBody(

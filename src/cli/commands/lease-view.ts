@@ -26,6 +26,7 @@ export function leaseColumns(nowMs: number): readonly Column<LeaseJson>[] {
     { name: 'Address', cell: (lease) => textCell(lease.connection?.host ?? null), sparse: true },
     { name: 'Starts', cell: (lease) => timeCell(lease.starts_at ?? lease.forecast_at, nowMs), sparse: true },
     { name: 'Ends', cell: (lease) => timeCell(lease.expires_at, nowMs), sparse: true },
+    { name: 'Kept Until', cell: (lease) => timeCell(lease.keep_until, nowMs), sparse: true },
     { name: 'At End', cell: (lease) => textCell(lease.at_end), long: true },
     { name: 'Project', cell: projectCell, long: true },
     { name: 'Owner', cell: (lease) => textCell(lease.owner_id), long: true },
@@ -52,10 +53,13 @@ function leaseFields(lease: LeaseJson, nowMs: number): readonly Field[] {
     ['duration_seconds', secondsCell(lease.duration_seconds)],
     ['starts_at', timeCell(lease.starts_at, nowMs)],
     ['expires_at', timeCell(lease.expires_at, nowMs)],
-    [
-      'at_end',
-      shownAs(lease.at_end, lease.at_end === 'shelve' ? 'shelve (the root disk is kept)' : 'delete'),
-    ],
+    ['renewed_since', timeCell(lease.renewed_since, nowMs)],
+    ['grace_until', timeCell(lease.grace_until, nowMs)],
+    ['at_end', shownAs(lease.at_end, AT_END_TEXTS[lease.at_end])],
+    ['renew', shownAs(lease.renew, lease.renew ? 'yes, while nobody waits' : 'no')],
+    ['ticket', ticketCell(lease, nowMs)],
+    ['keep_until', timeCell(lease.keep_until, nowMs)],
+    ['scratch_gib', shownAs(lease.scratch_gib, scratchText(lease))],
     ['ended_at', timeCell(lease.ended_at, nowMs)],
     ['end_reason', textCell(lease.end_reason)],
     ['cause', textCell(lease.cause, 'bad')],
@@ -78,6 +82,20 @@ function leaseFields(lease: LeaseJson, nowMs: number): readonly Field[] {
     ['reservation_id', textCell(lease.reservation_id)],
     ['generation', numberCell(lease.generation)],
   ];
+}
+
+const AT_END_TEXTS: Readonly<Record<LeaseJson['at_end'], string>> = {
+  shelve: 'shelve (the root disk is kept)',
+  delete: 'delete',
+  shelve_or_delete: 'shelve_or_delete (deleted where it cannot be shelved)',
+};
+
+function scratchText({ scratch_gib: gib, at_end: atEnd }: LeaseJson): string {
+  return gib === 0 || atEnd === 'delete' ? String(gib) : `${gib} (lost when it is shelved)`;
+}
+
+function ticketCell({ ticket }: LeaseJson, nowMs: number): Cell {
+  return ticket === 'now' ? shownAs(ticket, 'now (as soon as its time is over)') : timeCell(ticket, nowMs);
 }
 
 /** As `--profile` takes it. */

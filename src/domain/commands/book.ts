@@ -12,7 +12,7 @@ import type { HostRow } from '../scheduler/host-row.ts';
 import { schedule } from '../scheduler/pass.ts';
 import { claimOn, windowFor } from '../scheduler/place.ts';
 import type { World } from '../world.ts';
-import { newLease, type CreateCommand } from './request.ts';
+import { newLease, type SettledRequest } from './request.ts';
 import type { Handled } from './handled.ts';
 import { timeInPast } from './refusals.ts';
 
@@ -36,7 +36,7 @@ const WINDOWS_PER_HOST_MAX = 256;
 
 export function bookWindow(
   draft: Draft,
-  command: CreateCommand,
+  command: SettledRequest,
   window: { readonly fromMs: number; readonly reservationId: ReservationId },
   parts: Parts,
 ): Handled {
@@ -118,7 +118,7 @@ export function firstDelayed(
 }
 
 /** Books all on hosts that are free in the whole window; on failure nothing of it stays. */
-function tryBook(draft: Draft, command: CreateCommand, fromMs: number, parts: Parts): boolean {
+function tryBook(draft: Draft, command: SettledRequest, fromMs: number, parts: Parts): boolean {
   const { world, nowMs } = draft;
   const mark = draft.mark();
   const window = windowFor(command.durationMs, fromMs, world.settings);
@@ -160,7 +160,7 @@ function* candidateRows(world: World, demand: Demand): Iterable<HostRow> {
  */
 function nearestStart(
   draft: Draft,
-  command: CreateCommand,
+  command: SettledRequest,
   fromMs: number,
   parts: Parts,
   promisedBefore: ReadonlyMap<LeaseId, number>,

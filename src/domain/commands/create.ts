@@ -1,5 +1,4 @@
 /** `lease.create`: a place in the queue and perhaps at once a host, or a window in the future for several. */
-import { formatDuration } from '../../base/units.ts';
 import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
 import type { Flavor } from '../model/flavor.ts';
@@ -12,14 +11,21 @@ import type { World } from '../world.ts';
 import { bookWindow } from './book.ts';
 import type { Handled } from './handled.ts';
 import { overLimit, refuseLength, refuseWaiting, refuseWish, tellExempt } from './limits.ts';
-import { demandOf, newLease, resolveWanted, type CreateCommand } from './request.ts';
+import { demandOf, newLease, resolveWanted, settleRequest } from './request.ts';
+import type { CreateCommand, SettledRequest } from './request.ts';
+import { refuseTicket } from './shelf.ts';
 
-export function createLeases(draft: Draft, command: CreateCommand): Handled {
+export function createLeases(draft: Draft, asked: CreateCommand): Handled {
   const { world, nowMs } = draft;
-  const found = resolveWanted(world, command.wanted);
+  const found = resolveWanted(world, asked.wanted);
   if (found.kind === 'refused') return found;
   const { flavor } = found;
-  const demand = demandOf(flavor, command.hostId);
+  const demand = demandOf(flavor, asked.hostId);
+  const unavailable = refuseUnavailable(flavor);
+  if (unavailable !== null) return unavailable;
+  const settled = settleRequest(world, asked, demand);
+  if (settled.kind === 'refused') return settled;
+  const command = settled.request;
   const refusal = checkRequest(draft, command, flavor, demand);
   if (refusal !== null) return refusal;
   const over = checkLimits(world, command, demand, nowMs);
@@ -35,14 +41,9 @@ export function createLeases(draft: Draft, command: CreateCommand): Handled {
 }
 
 /** Each joins the queue, and starts at once where it can. */
-function enqueue(draft: Draft, command: CreateCommand, flavor: Flavor, demand: Demand): Handled {
+function enqueue(draft: Draft, command: SettledRequest, flavor: Flavor, demand: Demand): Handled {
   const { world, nowMs } = draft;
-  const queueSeq = world.control.queueSeq + 1;
-  draft.put({
-    entity: 'control',
-    id: 'control',
-    after: { ...world.control, queueSeq: world.control.queueSeq + command.leaseIds.length },
-  });
+  const queueSeq = draft.nextQueueSeq(command.leaseIds.length);
   for (const [index, leaseId] of command.leaseIds.entries()) {
     const state: LeaseState = {
       kind: 'queued',
@@ -52,7 +53,10 @@ function enqueue(draft: Draft, command: CreateCommand, flavor: Flavor, demand: D
       promise: null,
       comeback: false,
     };
-    draft.addLease(newLease(draft, command, leaseId, { flavor, demand, state }), 'lease.requested', {
+    const lease = newLease(draft, command, leaseId, { flavor, demand, state });
+    const noTicket = refuseTicket(draft, lease, lease.ticket);
+    if (noTicket !== null) return noTicket;
+    draft.addLease(lease, 'lease.requested', {
       flavor: flavor.name,
       duration_s: command.durationMs / 1000,
     });
@@ -82,7 +86,7 @@ function mayNotWait(world: World, lease: Lease, nowMs: number): Handled {
 /** What the project, or the owner in it, may not ask for, whatever is free. */
 function checkLimits(
   world: World,
-  command: CreateCommand,
+  command: SettledRequest,
   demand: Demand,
   nowMs: number,
 ): ReturnType<typeof refuse> | null {
@@ -91,30 +95,19 @@ function checkLimits(
   return refuseLength(world, command, durationMs) ?? refuseWish(world, wish, window !== null);
 }
 
+function refuseUnavailable(flavor: Flavor): ReturnType<typeof refuse> | null {
+  if (!flavor.disabled && flavor.misconfigured === null) return null;
+  const why = flavor.misconfigured ?? 'its provider has disabled it';
+  return refuse(
+    'flavor_unavailable',
+    `Flavor ${flavor.name} cannot be borrowed: ${why}.`,
+    'Choose another flavor, or tell the operator.',
+    'flavor',
+  );
+}
+
 function checkRequest(draft: Draft, command: CreateCommand, flavor: Flavor, demand: Demand): Handled | null {
   const { world } = draft;
-  const longestMs = world.settings.leaseDurationMsMax;
-  if (flavor.disabled || flavor.misconfigured !== null) {
-    const why = flavor.misconfigured ?? 'its provider has disabled it';
-    return refuse(
-      'flavor_unavailable',
-      `Flavor ${flavor.name} cannot be borrowed: ${why}.`,
-      'Choose another flavor, or tell the operator.',
-      'flavor',
-    );
-  }
-  if (command.durationMs > longestMs) {
-    const most = formatDuration(longestMs);
-    return refuse(
-      'duration_too_long',
-      `A lease can last ${most} at most.`,
-      `Ask for ${most} or less; it can be extended later.`,
-      'duration',
-      {
-        limit_s: longestMs / 1000,
-      },
-    );
-  }
   if (command.hostId !== null && world.hosts.get(command.hostId)?.host.providerId !== flavor.providerId) {
     return refuse(
       'host_unknown',

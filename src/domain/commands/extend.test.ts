@@ -29,7 +29,7 @@ function running(hosts = [slotHost('s1', { V100: 1 })]): PunctualRun {
 const END_MS = T0 + MINUTE_MS + HOUR_MS;
 
 function extend(run: PunctualRun, untilMs: number): Decision {
-  return run.give({ type: 'lease.extend', leaseId: lease('a'), expiresAtMs: untilMs });
+  return run.give({ type: 'lease.extend', role: 'member', leaseId: lease('a'), expiresAtMs: untilMs });
 }
 
 function untilOf(decision: Decision): number {
@@ -56,7 +56,9 @@ describe('an extension', () => {
     expect(extend(run, run.nowMs)).toMatchObject({ refusal: { code: 'time_in_past' } });
     expect(extend(run, run.nowMs + 7 * DAY_MS + 1)).toMatchObject({ refusal: { code: 'duration_too_long' } });
     run.give(create('b', 'one'));
-    expect(run.give({ type: 'lease.extend', leaseId: lease('b'), expiresAtMs: END_MS })).toMatchObject({
+    expect(
+      run.give({ type: 'lease.extend', role: 'member', leaseId: lease('b'), expiresAtMs: END_MS }),
+    ).toMatchObject({
       refusal: { code: 'invalid_state' },
     });
   });

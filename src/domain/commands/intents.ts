@@ -4,6 +4,7 @@ import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
 import { DONE, type Handled } from './handled.ts';
 import { noSuchLease } from './refusals.ts';
+import { recordRefs } from './refs.ts';
 
 /** Refused when the lease has moved on since the step was planned, or another call is under way. */
 export function openIntent(
@@ -31,7 +32,7 @@ export function closeIntent(
   const { world, nowMs } = draft;
   if (!world.intents.has(command.intentId)) return stale('the intent is closed already');
   draft.put({ entity: 'intent', id: command.intentId, after: null });
-  if (command.refs !== null) draft.lease(command.leaseId, { type: 'refs', refs: command.refs }, null);
+  if (command.refs !== null) recordRefs(draft, command.leaseId, command.refs, null);
   const { failure } = command;
   if (failure !== null) {
     const setback = { atMs: nowMs, code: failure.code, message: failure.message, hostId: null };

@@ -111,13 +111,17 @@ describe('the length and the number of waiting requests', () => {
     r.give(create('a', 'one', { durationMs: 2 * HOUR_MS }));
     r.runUntil(T0 + HOUR_MS);
     const activeMs = T0 + MINUTE_MS;
-    const extend = (expiresAtMs: number) =>
-      r.give({ type: 'lease.extend', leaseId: lease('a'), expiresAtMs });
+    const extend = (expiresAtMs: number | null) =>
+      r.give({ type: 'lease.extend', role: 'member', leaseId: lease('a'), expiresAtMs });
     expect(refusalOf(extend(activeMs + 3 * HOUR_MS + 1000))).toMatchObject({
       code: 'duration_too_long',
       details: { until: formatTime(activeMs + 3 * HOUR_MS) },
     });
-    expect(refusalOf(extend(activeMs + 3 * HOUR_MS))).toBeNull();
+    expect(refusalOf(extend(null))).toBeNull();
+    expect(r.events.at(-1)).toMatchObject({
+      type: 'lease.extended',
+      data: { until: formatTime(activeMs + 3 * HOUR_MS) },
+    });
   });
 
   test('no more requests wait than may; those that start at once do not wait', () => {
@@ -160,7 +164,7 @@ describe('GPU-hours of a month', () => {
     r.give(create('a', 'one', { durationMs: HOUR_MS }));
     r.runUntil(T0 + 10 * MINUTE_MS);
     const extend = (expiresAtMs: number) =>
-      r.give({ type: 'lease.extend', leaseId: lease('a'), expiresAtMs });
+      r.give({ type: 'lease.extend', role: 'member', leaseId: lease('a'), expiresAtMs });
     const fits = T0 + 3 * HOUR_MS - MINUTE_MS;
     expect(refusalOf(extend(T0 + 5 * HOUR_MS))).toMatchObject({
       code: 'budget_exceeded',
@@ -215,9 +219,16 @@ describe('an administrator', () => {
       }),
     );
     r.runUntil(T0 + 10 * MINUTE_MS);
-    const command: Command = { type: 'lease.extend', leaseId: lease('a'), expiresAtMs: T0 + 9 * HOUR_MS };
-    expect(refusalOf(r.give(command))?.code).toBe('duration_too_long');
-    expect(refusalOf(r.give({ ...command, exempt: 'still' }))).toBeNull();
+    const extend = (exempt: string | null) =>
+      r.give({
+        type: 'lease.extend',
+        role: 'member',
+        leaseId: lease('a'),
+        expiresAtMs: T0 + 9 * HOUR_MS,
+        exempt,
+      });
+    expect(refusalOf(extend(null))?.code).toBe('duration_too_long');
+    expect(refusalOf(extend('still'))).toBeNull();
   });
 });
 

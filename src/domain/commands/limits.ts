@@ -10,9 +10,11 @@ import {
   longestLease,
   monthExcess,
   queueExcess,
+  wishOf,
   type Excess,
   type Wish,
 } from '../scheduler/limits.ts';
+import { afterEndMs } from '../settings.ts';
 import type { World } from '../world.ts';
 
 type Refused = ReturnType<typeof refuse>;
@@ -52,7 +54,7 @@ export function refuseLength(
 export function refuseExtension(draft: Draft, lease: Lease, expiresAtMs: number): Refused | null {
   const { world } = draft;
   if (lease.state.kind !== 'active' || expiresAtMs <= lease.state.expiresAtMs) return null;
-  const { sinceMs, claim } = lease.state;
+  const { sinceMs } = lease.state;
   const longest = longestLease(world, lease.projectId, lease.ownerId);
   if (longest !== null && expiresAtMs - sinceMs > longest.durationMs) {
     const until = formatTime(Math.max(sinceMs + longest.durationMs, lease.state.expiresAtMs));
@@ -65,19 +67,9 @@ export function refuseExtension(draft: Draft, lease: Lease, expiresAtMs: number)
       { limit_s: longest.durationMs / 1000, scope: longest.scope, until },
     );
   }
-  const { endEstimateMs } = world.settings;
-  const wish: Wish = {
-    projectId: lease.projectId,
-    ownerId: lease.ownerId,
-    devices: claim.devices,
-    count: 1,
-    fromMs: claim.untilMs,
-    untilMs: expiresAtMs + endEstimateMs,
-  };
-  const month = monthExcess(world, wish);
-  if (month?.kind !== 'gpu_hours') return null;
-  // Whole seconds, rounded down: the time is printed without fractions.
-  const fitsMs = Math.floor((month.fitsUntilMs - endEstimateMs) / 1000) * 1000;
+  const month = extensionExcess(world, lease, expiresAtMs);
+  if (month === null) return null;
+  const fitsMs = latestFit(world, month);
   const until = formatTime(Math.max(fitsMs, lease.state.expiresAtMs));
   return refuse(
     'budget_exceeded',
@@ -90,9 +82,42 @@ export function refuseExtension(draft: Draft, lease: Lease, expiresAtMs: number)
   );
 }
 
-/** Why somebody may not wait beside those of theirs who do already, itself counted; null: they may. */
-export function refuseWaiting(world: World, owner: Owner): Refused | null {
-  const found = queueExcess(world, owner);
+/**
+ * The given end, or the latest before it that the limits of the project and of the owner allow, and what says
+ * so, as a clause. Never before the present end.
+ */
+export function limitedEnd<T extends string | null>(
+  { world }: Draft,
+  lease: Lease,
+  end: { readonly untilMs: number; readonly why: T },
+): { readonly untilMs: number; readonly why: T | string } {
+  if (lease.state.kind !== 'active' || end.untilMs <= lease.state.expiresAtMs) return end;
+  const { sinceMs, expiresAtMs } = lease.state;
+  let { untilMs, why }: { untilMs: number; why: T | string } = end;
+  const longest = longestLease(world, lease.projectId, lease.ownerId);
+  if (longest !== null && untilMs - sinceMs > longest.durationMs) {
+    untilMs = Math.floor((sinceMs + longest.durationMs) / 1000) * 1000;
+    why = `${whoseText(longest.scope)} may have leases of ${formatDuration(longest.durationMs)} at most`;
+  }
+  // Of the project, then of the user: what fits the one may be too much for the other.
+  for (let scopes = 0; scopes < 2 && untilMs > expiresAtMs; scopes++) {
+    const month = extensionExcess(world, lease, untilMs);
+    if (month === null) break;
+    untilMs = latestFit(world, month);
+    why = excessText(month);
+  }
+  return { untilMs: Math.max(untilMs, expiresAtMs), why };
+}
+
+/** Why a lease may not come back from the shelf for so long; null: it may. */
+export function refuseComeback({ world, nowMs }: Draft, lease: Lease, durationMs: number): Refused | null {
+  const wish = wishOf(world, lease, { ...lease.request, durationMs }, nowMs);
+  return refuseLength(world, lease, durationMs) ?? refuseWish(world, wish, false);
+}
+
+/** Why somebody may not wait beside those of theirs who do already, itself and `more` counted; null: they may. */
+export function refuseWaiting(world: World, owner: Owner, more = 0): Refused | null {
+  const found = queueExcess(world, owner, more);
   if (found === null) return null;
   const { scope, limit, waiting } = found;
   return refuse(
@@ -141,11 +166,28 @@ export function overLimit(excess: Excess, longestMs: number | null): Refused {
   );
 }
 
+type MonthExcess = Extract<Excess, { readonly kind: 'gpu_hours' }>;
+
+/** Of the time by which an active lease would hold its devices longer; null: the months have that much left. */
+function extensionExcess(world: World, lease: Lease, expiresAtMs: number): MonthExcess | null {
+  if (lease.state.kind !== 'active') return null;
+  const { projectId, ownerId, state } = lease;
+  const { devices, untilMs: fromMs } = state.claim;
+  const untilMs = expiresAtMs + afterEndMs(world.settings);
+  const month = monthExcess(world, { projectId, ownerId, devices, count: 1, fromMs, untilMs });
+  return month?.kind === 'gpu_hours' ? month : null;
+}
+
+/** The latest end of a lease that fits. Whole seconds, rounded down: it is printed without fractions. */
+function latestFit(world: World, { fitsUntilMs }: MonthExcess): number {
+  return Math.floor((fitsUntilMs - afterEndMs(world.settings)) / 1000) * 1000;
+}
+
 /** How long a lease may last so that it does fit, ms; null: not at all. */
 function fittingLength(world: World, wish: Wish, excess: Excess): number | null {
   if (excess.kind !== 'gpu_hours') return null;
-  const { startEstimateMs, endEstimateMs } = world.settings;
-  const lengthMs = excess.fitsUntilMs - wish.fromMs - startEstimateMs - endEstimateMs;
+  const { startEstimateMs } = world.settings;
+  const lengthMs = excess.fitsUntilMs - wish.fromMs - startEstimateMs - afterEndMs(world.settings);
   const wholeMs = Math.floor(lengthMs / 1000) * 1000;
   return wholeMs > 0 ? wholeMs : null;
 }

@@ -11,13 +11,14 @@ import type { Claim } from '../model/claim.ts';
 import type { Flavor } from '../model/flavor.ts';
 import type { Connection, Intent, Lease, LeaseState } from '../model/lease.ts';
 import { holdingData } from '../model/usage.ts';
+import { refuseTooLong, termsFor } from '../policy/rules.ts';
 import { fits } from '../scheduler/free.ts';
 import { pickDevices, type HostRow } from '../scheduler/host-row.ts';
-import { wishOf } from '../scheduler/limits.ts';
 import { schedule, scheduleNewcomer } from '../scheduler/pass.ts';
+import { afterEndMs } from '../settings.ts';
 import { demandOf } from './request.ts';
 import { DONE, type Handled } from './handled.ts';
-import { refuseLength, refuseWaiting, refuseWish, tellExempt } from './limits.ts';
+import { refuseComeback, refuseWaiting, tellExempt } from './limits.ts';
 import { noSuchLease, wrongState } from './refusals.ts';
 
 type AdoptCommand = Extract<UserCommand, { readonly type: 'lease.adopt' }>;
@@ -60,25 +61,14 @@ export function unshelveLease(
   if (lease.state.kind === 'queued' && lease.state.comeback) return DONE;
   if (lease.state.kind !== 'shelved') return wrongState(lease, 'unshelved', ['shelved']);
   const durationMs = command.durationMs ?? lease.request.durationMs;
-  const longestMs = world.settings.leaseDurationMsMax;
-  if (durationMs > longestMs) {
-    const most = formatDuration(longestMs);
-    return refuse(
-      'duration_too_long',
-      `A lease can last ${most} at most.`,
-      `Ask for ${most} or less.`,
-      'duration',
-      {
-        limit_s: longestMs / 1000,
-      },
-    );
-  }
+  const { projectId, request } = lease;
+  const terms = termsFor(world, { projectId, role: command.role, demand: request.demand });
+  const tooLong = refuseTooLong(durationMs, terms);
+  if (tooLong !== null) return tooLong;
   const exempt = command.exempt ?? null;
-  const wish = wishOf(world, lease, { ...lease.request, durationMs }, draft.nowMs);
-  const over = refuseLength(world, lease, durationMs) ?? refuseWish(world, wish, false);
+  const over = refuseComeback(draft, lease, durationMs);
   if (over !== null && exempt === null) return over;
-  const queueSeq = world.control.queueSeq + 1;
-  draft.put({ entity: 'control', id: 'control', after: { ...world.control, queueSeq } });
+  const queueSeq = draft.nextQueueSeq();
   const { waitUntilMs } = command;
   draft.lease(
     lease.id,
@@ -106,10 +96,16 @@ export function adoptLease(draft: Draft, command: AdoptCommand): Handled {
   const { flavor, place } = found;
   const demand = demandOf(flavor, null);
   const expiresAtMs = nowMs + command.durationMs;
-  const untilMs = expiresAtMs + world.settings.endEstimateMs;
+  const untilMs = expiresAtMs + afterEndMs(world.settings);
+  const { keepShelvedMs } = world.settings;
   const state: LeaseState =
     place === null
-      ? { kind: 'shelved', sinceMs: nowMs }
+      ? {
+          kind: 'shelved',
+          sinceMs: nowMs,
+          keepUntilMs: keepShelvedMs === null ? null : nowMs + keepShelvedMs,
+          warnedMs: null,
+        }
       : {
           kind: 'active',
           sinceMs: nowMs,
@@ -117,6 +113,8 @@ export function adoptLease(draft: Draft, command: AdoptCommand): Handled {
           expiresAtMs,
           connection: place.connection,
           warnedMs: null,
+          renewedAtMs: null,
+          graceUntilMs: null,
         };
   const lease: Lease = {
     id: command.leaseId,
@@ -131,12 +129,16 @@ export function adoptLease(draft: Draft, command: AdoptCommand): Handled {
       demand,
       durationMs: command.durationMs,
       atEnd: command.atEnd,
+      renew: command.atEnd !== 'delete',
+      role: 'member',
+      scratchGiB: flavor.scratchGiB,
       image: null,
       sshPublicKey: null,
       purpose: 'interactive',
       exempt: null,
     },
     reservationId: null,
+    ticket: null,
     refs: command.refs,
     unreachableSinceMs: null,
     setbacks: [],

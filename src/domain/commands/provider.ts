@@ -1,6 +1,7 @@
 /** What the controllers report about the machines of leases. */
 import { assert } from '../../base/assert.ts';
 import type { HostId, LeaseId } from '../../base/ids.ts';
+import { formatTime } from '../../base/units.ts';
 import type { StepFailure, SystemCommand } from '../command.ts';
 import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
@@ -9,8 +10,11 @@ import { SETUP_WORD_LENGTH_MAX } from '../model/setup.ts';
 import { fits, isOverdrawn } from '../scheduler/free.ts';
 import type { HostRow } from '../scheduler/host-row.ts';
 import { schedule } from '../scheduler/pass.ts';
+import { afterEndMs } from '../settings.ts';
 import { claimOf } from '../world.ts';
 import { DONE, type Handled } from './handled.ts';
+import { recordRefs } from './refs.ts';
+import { keepUntil, useTicket } from './shelf.ts';
 
 /** Tries on different hosts, or after different failures, before a start is given up. */
 const START_TRIES_MAX = 5;
@@ -18,7 +22,7 @@ const START_TRIES_MAX = 5;
 type Reported<T extends SystemCommand['type']> = Extract<SystemCommand, { readonly type: T }>;
 
 export function leaseRefs(draft: Draft, leaseId: LeaseId, refs: Partial<ProviderRefs>): Handled {
-  return tookPlace(draft.lease(leaseId, { type: 'refs', refs }, 'lease.found_outside', null, { ...refs }));
+  return tookPlace(recordRefs(draft, leaseId, refs, 'lease.found_outside'));
 }
 
 export function leaseProgress(draft: Draft, command: Reported<'lease.progress'>): Handled {
@@ -47,8 +51,7 @@ export function leaseSetupTold(draft: Draft, command: Reported<'lease.setupTold'
 export function leaseReady(draft: Draft, command: Reported<'lease.ready'>): Handled {
   const { world } = draft;
   const { connection, notes = [] } = command;
-  const { endEstimateMs } = world.settings;
-  const event = { type: 'ready', connection, endEstimateMs, notes } as const;
+  const event = { type: 'ready', connection, endEstimateMs: afterEndMs(world.settings), notes } as const;
   const told = notes.length === 0 ? null : notes.join('; ');
   const ready = draft.lease(command.leaseId, event, 'lease.activated', told, {
     host: connection.host,
@@ -80,7 +83,8 @@ export function startFailed(draft: Draft, lease: Lease, failure: StepFailure): H
     draft.lease(lease.id, event, 'lease.start_failed', failure.message, about);
   } else if (failure.code === 'unshelve_refused') {
     // Nothing was started, so nothing has to be taken away.
-    draft.lease(lease.id, { type: 'offloaded' }, 'lease.unshelve_refused', failure.message, about);
+    const event = { type: 'offloaded', keepUntilMs: null } as const;
+    draft.lease(lease.id, event, 'lease.unshelve_refused', failure.message, about);
   } else if (failure.next === 'other_host') {
     draft.lease(lease.id, { type: 'retryElsewhere' }, 'lease.start_retried', failure.message, about);
   }
@@ -91,11 +95,26 @@ export function startFailed(draft: Draft, lease: Lease, failure: StepFailure): H
 export function leaseShelved(draft: Draft, leaseId: LeaseId): Handled {
   const lease = draft.world.leases.get(leaseId);
   if (lease?.state.kind !== 'shelving') return stale();
-  const again = lease.state.again !== null;
-  const reason = again ? 'it is back on the shelf, and waits again' : null;
-  draft.lease(leaseId, { type: 'offloaded' }, again ? 'lease.requeued' : 'lease.shelved', reason);
+  const event = { type: 'offloaded', keepUntilMs: keepUntil(draft, lease) } as const;
+  const { again, reason } = lease.state;
+  if (again === null) {
+    draft.lease(leaseId, event, 'lease.shelved', null, { keep_until: timeOrNull(event.keepUntilMs) });
+    // Given after its end: from then on it could only be used here.
+    const shelved = draft.world.leases.get(leaseId);
+    if (reason === 'expired' && shelved?.ticket?.kind === 'now') useTicket(draft, shelved);
+  } else if (reason === 'expired') {
+    const why = 'its disk is on the shelf, and it waits with its return ticket';
+    draft.lease(leaseId, event, 'lease.ticket_used', why, { queue_seq: again.queueSeq });
+  } else {
+    draft.lease(leaseId, event, 'lease.requeued', 'it is back on the shelf, and waits again');
+  }
   schedule(draft);
   return DONE;
+}
+
+/** Refused as `stale` where the borrower has not agreed to have it deleted then. */
+export function leaseUnshelvable(draft: Draft, leaseId: LeaseId, cause: string): Handled {
+  return tookPlace(draft.lease(leaseId, { type: 'unshelvable', cause }, 'lease.unshelvable', cause));
 }
 
 export function leaseGone(draft: Draft, leaseId: LeaseId): Handled {
@@ -177,6 +196,10 @@ export function leaseReachability(draft: Draft, command: Reported<'lease.reachab
 
 function hostName(draft: Draft, hostId: HostId): string {
   return draft.world.hosts.get(hostId)?.host.name ?? hostId;
+}
+
+function timeOrNull(timeMs: number | null): string | null {
+  return timeMs === null ? null : formatTime(timeMs);
 }
 
 function tookPlace(done: boolean): Handled {

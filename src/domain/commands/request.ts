@@ -5,16 +5,25 @@ import type { UserCommand, Wanted } from '../command.ts';
 import { refuse } from '../decision.ts';
 import type { Draft } from '../draft.ts';
 import { flavorsMeant, type Flavor } from '../model/flavor.ts';
-import { NO_REFS, type Demand, type Lease, type LeaseState } from '../model/lease.ts';
+import { NO_REFS, type AtEnd, type Demand, type Lease, type LeaseState } from '../model/lease.ts';
+import { refuseTooLong, termsFor, type Terms } from '../policy/rules.ts';
 import { countsKey, countOf, totalDevices } from '../scheduler/free.ts';
+import { longestLease } from '../scheduler/limits.ts';
 import type { World } from '../world.ts';
 
 export type CreateCommand = Extract<UserCommand, { readonly type: 'lease.create' }>;
 
+/** A request in which the rules have filled in what was left out. */
+export type SettledRequest = CreateCommand & {
+  readonly durationMs: number;
+  readonly atEnd: AtEnd;
+  readonly renew: boolean;
+};
+
 /** A lease as it begins. */
 export function newLease(
   draft: Draft,
-  command: CreateCommand,
+  command: SettledRequest,
   id: Lease['id'],
   parts: { readonly flavor: Flavor; readonly demand: Demand; readonly state: LeaseState },
 ): Lease {
@@ -31,6 +40,9 @@ export function newLease(
       demand: parts.demand,
       durationMs: command.durationMs,
       atEnd: command.atEnd,
+      renew: command.renew,
+      role: command.role,
+      scratchGiB: parts.flavor.scratchGiB,
       image: command.image,
       sshPublicKey: command.sshPublicKey,
       purpose: command.purpose,
@@ -38,6 +50,7 @@ export function newLease(
       ...(command.setup !== undefined && { setup: command.setup }),
     },
     reservationId: command.window?.reservationId ?? null,
+    ticket: command.ticket,
     refs: NO_REFS,
     unreachableSinceMs: null,
     setbacks: [],
@@ -45,6 +58,40 @@ export function newLease(
     claimedAtMs: null,
     state: parts.state,
   };
+}
+
+/**
+ * What was left out is as the rules for the caller say. A lease that is to be deleted ends when it should,
+ * unless its borrower wants it otherwise: who keeps no disk has planned the end.
+ */
+export function settleRequest(
+  world: World,
+  command: CreateCommand,
+  demand: Demand,
+): { readonly kind: 'settled'; readonly request: SettledRequest } | ReturnType<typeof refuse> {
+  const terms = termsFor(world, { ...command, demand });
+  const durationMs = command.durationMs ?? defaultLength(world, command, terms);
+  if (durationMs === null) {
+    return refuse(
+      'missing_field',
+      'How long is missing, and no default length holds for this request.',
+      'Say for how long, such as 8h.',
+      'duration',
+      { limit_s: terms.maxDurationMs / 1000 },
+    );
+  }
+  const tooLong = refuseTooLong(durationMs, terms);
+  if (tooLong !== null) return tooLong;
+  const atEnd = command.atEnd ?? terms.atEnd;
+  const renew = command.renew ?? atEnd !== 'delete';
+  return { kind: 'settled', request: { ...command, durationMs, atEnd, renew } };
+}
+
+/** The default of the rules, but no longer than the limits of who asks allow. */
+function defaultLength(world: World, command: CreateCommand, { defaultDurationMs }: Terms): number | null {
+  const longest = command.exempt === null ? longestLease(world, command.projectId, command.ownerId) : null;
+  if (defaultDurationMs === null || longest === null) return defaultDurationMs;
+  return Math.min(defaultDurationMs, longest.durationMs);
 }
 
 /** Several leases of one request are told apart by a number. */

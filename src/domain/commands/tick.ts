@@ -1,14 +1,16 @@
 /** `tick`: everything that happens by the passing of time alone. */
-import { formatDuration, formatTime } from '../../base/units.ts';
-import { forgivenAt, nextWarningAt, type DueKey } from '../due.ts';
+import { formatDuration } from '../../base/units.ts';
+import { forgivenAt, ticketAt, type DueKey } from '../due.ts';
 import type { Draft } from '../draft.ts';
 import type { Lease } from '../model/lease.ts';
 import { findHost, windowFor } from '../scheduler/place.ts';
 import { grant, schedule, startsPaused } from '../scheduler/pass.ts';
 import type { Handled } from './handled.ts';
 import { undrainHost } from './drain.ts';
+import { activeDue } from './end.ts';
 import { countMonths } from './limits.ts';
 import { startFailed } from './provider.ts';
+import { keepUntil, shelvedDue } from './shelf.ts';
 
 /**
  * Due entries handled by one tick: keeps a transaction short; the engine ticks again while there are more.
@@ -40,9 +42,14 @@ function isHeldBack(draft: Draft, key: DueKey): boolean {
       return paused;
     case 'active':
       return lease.state.expiresAtMs <= nowMs && (paused || clockDoubt !== null);
+    case 'shelved': {
+      const { keepUntilMs } = lease.state;
+      const comesAtMs = ticketAt(lease);
+      if (keepUntilMs === null || keepUntilMs > nowMs) return false;
+      return (comesAtMs === null || comesAtMs > nowMs) && (paused || clockDoubt !== null);
+    }
     case 'queued':
     case 'shelving':
-    case 'shelved':
     case 'ending':
     case 'ended':
       return false;
@@ -73,7 +80,7 @@ function leaseDue(draft: Draft, lease: Lease): boolean {
       if (state.waitUntilMs !== null && state.waitUntilMs <= nowMs) {
         return draft.lease(
           lease.id,
-          { type: 'waitedOut' },
+          { type: 'waitedOut', keepUntilMs: keepUntil(draft, lease) },
           'lease.wait_timed_out',
           'nothing became free within the time it was to wait',
         );
@@ -96,41 +103,13 @@ function leaseDue(draft: Draft, lease: Lease): boolean {
     }
     case 'active':
       return activeDue(draft, lease, state);
-    case 'shelving':
     case 'shelved':
+      return shelvedDue(draft, lease, state);
+    case 'shelving':
     case 'ending':
     case 'ended':
       return false;
   }
-}
-
-function activeDue(
-  draft: Draft,
-  lease: Lease,
-  state: Extract<Lease['state'], { readonly kind: 'active' }>,
-): boolean {
-  const { world, nowMs } = draft;
-  if (state.expiresAtMs > nowMs) {
-    const lengthMs = state.expiresAtMs - state.sinceMs;
-    const warnAtMs = nextWarningAt(state.expiresAtMs, state.warnedMs, lengthMs, world.settings);
-    if (warnAtMs === null || warnAtMs > nowMs) return false;
-    const left = formatDuration(state.expiresAtMs - nowMs);
-    const then = lease.request.atEnd === 'shelve' ? 'shelved; only its root disk is kept' : 'deleted';
-    const reason = `in ${left} the machine is ${then}`;
-    return draft.lease(
-      lease.id,
-      { type: 'warn', beforeMs: state.expiresAtMs - warnAtMs },
-      'lease.end_announced',
-      reason,
-      {
-        expires_at: formatTime(state.expiresAtMs),
-      },
-    );
-  }
-  const { freeze, clockDoubt, mode } = world.control;
-  if (freeze !== null || clockDoubt !== null || mode.kind === 'observe') return false;
-  const lateMs = nowMs - state.expiresAtMs;
-  return draft.lease(lease.id, { type: 'expire' }, 'lease.expired', null, { late_ms: lateMs });
 }
 
 /**
@@ -141,8 +120,7 @@ function beginWindow(draft: Draft, lease: Lease): boolean {
   const { world, nowMs } = draft;
   if (lease.state.kind !== 'reserved') return false;
   const bookedHostId = lease.state.claim.hostId;
-  const queueSeq = world.control.queueSeq + 1;
-  draft.put({ entity: 'control', id: 'control', after: { ...world.control, queueSeq } });
+  const queueSeq = draft.nextQueueSeq();
   draft.lease(lease.id, { type: 'windowBegins', queueSeq, waitUntilMs: null }, 'lease.window_began');
   const queued = world.leases.get(lease.id);
   if (queued === undefined) return false;

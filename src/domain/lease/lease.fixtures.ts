@@ -1,6 +1,6 @@
 /** One lease in each state, for the tests of the machine and of the specification. */
 import { asId } from '../../base/ids.ts';
-import { HOUR_MS, MINUTE_MS } from '../../base/units.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../base/units.ts';
 import type { Claim } from '../model/claim.ts';
 import {
   NO_REFS,
@@ -16,6 +16,7 @@ export const NOW_MS = BEGAN_MS + 10 * MINUTE_MS;
 export const DURATION_MS = HOUR_MS;
 export const WAIT_UNTIL_MS = BEGAN_MS + HOUR_MS;
 export const END_ESTIMATE_MS = 2 * MINUTE_MS;
+export const KEEP_UNTIL_MS = NOW_MS + 30 * DAY_MS;
 
 /** Two cards, so that device time and time differ. */
 export const CLAIM: Claim = {
@@ -63,9 +64,11 @@ const STATES: { readonly [K in LeaseStateKind]: StateOf<K> } = {
     expiresAtMs: BEGAN_MS + DURATION_MS,
     connection: { host: '192.0.2.7', port: 22, user: 'ubuntu' },
     warnedMs: null,
+    renewedAtMs: null,
+    graceUntilMs: null,
   },
   shelving: { kind: 'shelving', sinceMs: BEGAN_MS, claim: CLAIM, reason: 'asked', again: null },
-  shelved: { kind: 'shelved', sinceMs: BEGAN_MS },
+  shelved: { kind: 'shelved', sinceMs: BEGAN_MS, keepUntilMs: null, warnedMs: null },
   ending: {
     kind: 'ending',
     sinceMs: BEGAN_MS,
@@ -102,12 +105,16 @@ export function leaseIn(kind: LeaseStateKind, more: Partial<Lease> = {}): Lease 
       },
       durationMs: DURATION_MS,
       atEnd: 'shelve',
+      renew: false,
+      role: 'member',
+      scratchGiB: 0,
       image: null,
       sshPublicKey: null,
       purpose: 'interactive',
       exempt: null,
     },
     reservationId: null,
+    ticket: null,
     refs: WITHOUT_SERVER.has(kind) ? NO_REFS : SERVER_REFS,
     unreachableSinceMs: null,
     setbacks: [{ atMs: BEGAN_MS, code: 'no_valid_host', message: 'No valid host', hostId: asId('h3') }],
@@ -132,7 +139,7 @@ export const EVENTS: { readonly [T in LeaseEventType]: Extract<LeaseEvent, { rea
   grant: { type: 'grant', claim: CLAIM, deadlineMs: NOW_MS + HOUR_MS },
   promise: { type: 'promise', promise: { hostId: asId('h2'), startMs: NOW_MS + HOUR_MS } },
   windowBegins: { type: 'windowBegins', queueSeq: 9, waitUntilMs: null },
-  waitedOut: { type: 'waitedOut' },
+  waitedOut: { type: 'waitedOut', keepUntilMs: KEEP_UNTIL_MS },
   progress: { type: 'progress', progress: 'building', obstacle: null },
   calledHome: { type: 'calledHome' },
   setupTold: { type: 'setupTold', word: '1/2 cuda: installing CUDA 12.4' },
@@ -144,11 +151,15 @@ export const EVENTS: { readonly [T in LeaseEventType]: Extract<LeaseEvent, { rea
   retryElsewhere: { type: 'retryElsewhere' },
   fail: { type: 'fail', cause: 'image not found' },
   extend: { type: 'extend', expiresAtMs: NOW_MS + 2 * HOUR_MS, endEstimateMs: END_ESTIMATE_MS },
+  renew: { type: 'renew', expiresAtMs: NOW_MS + 2 * HOUR_MS, endEstimateMs: END_ESTIMATE_MS },
   warn: { type: 'warn', beforeMs: HOUR_MS },
-  expire: { type: 'expire' },
+  grace: { type: 'grace', untilMs: NOW_MS + MINUTE_MS },
+  expire: { type: 'expire', again: null },
   release: { type: 'release' },
   shelve: { type: 'shelve' },
-  offloaded: { type: 'offloaded' },
+  offloaded: { type: 'offloaded', keepUntilMs: KEEP_UNTIL_MS },
+  unshelvable: { type: 'unshelvable', cause: 'no space left on the image store' },
+  keep: { type: 'keep', untilMs: KEEP_UNTIL_MS },
   unshelve: {
     type: 'unshelve',
     queueSeq: 11,
@@ -166,4 +177,5 @@ export const EVENTS: { readonly [T in LeaseEventType]: Extract<LeaseEvent, { rea
   },
   forgive: { type: 'forgive', beforeMs: BEGAN_MS },
   reach: { type: 'reach', reachable: false },
+  ticket: { type: 'ticket', ticket: { kind: 'now' } },
 };

@@ -7,6 +7,7 @@ import {
   DURATION_MS,
   END_ESTIMATE_MS,
   EVENTS,
+  KEEP_UNTIL_MS,
   leaseIn,
   leaseWith,
   NOW_MS,
@@ -27,8 +28,8 @@ function after(lease: Lease, event: LeaseEvent): Lease {
   return next;
 }
 
-test('the table has a cell for each of 8 states and 24 events', () => {
-  expect([STATE_KINDS.length, events.length]).toEqual([8, 24]);
+test('the table has a cell for each of 8 states and 29 events', () => {
+  expect([STATE_KINDS.length, events.length]).toEqual([8, 29]);
 });
 
 describe.each(STATE_KINDS)('%s', (kind) => {
@@ -207,7 +208,12 @@ describe('a lease that comes back from the shelf', () => {
   });
 
   test('goes back to the shelf when it has waited in vain', () => {
-    expect(after(waiting, EVENTS.waitedOut).state).toEqual({ kind: 'shelved', sinceMs: NOW_MS });
+    expect(after(waiting, EVENTS.waitedOut).state).toEqual({
+      kind: 'shelved',
+      sinceMs: NOW_MS,
+      keepUntilMs: KEEP_UNTIL_MS,
+      warnedMs: null,
+    });
   });
 
   test('is shelved again when a try fails, and then waits in its old place', () => {
@@ -285,14 +291,50 @@ describe('the end', () => {
     expect(step(leaseIn('active', { refs: NO_REFS }), EVENTS.shelve, NOW_MS)).toBeNull();
   });
 
-  test('moves with an extension, and its warnings are given anew', () => {
+  test('moves with an extension, and the warnings that lie before the new one are given anew', () => {
     const warned = after(leaseIn('active'), EVENTS.warn);
     expect(warned.state).toMatchObject({ warnedMs: HOUR_MS });
     expect(after(warned, EVENTS.extend).state).toMatchObject({
       expiresAtMs: NOW_MS + 2 * HOUR_MS,
       claim: { untilMs: NOW_MS + 2 * HOUR_MS + END_ESTIMATE_MS },
-      warnedMs: null,
+      warnedMs: 2 * HOUR_MS,
     });
+  });
+
+  test('moves with a renewal, which an extension makes one that was asked for', () => {
+    const renewed = after(leaseIn('active'), EVENTS.renew);
+    expect(renewed.state).toMatchObject({ expiresAtMs: NOW_MS + 2 * HOUR_MS, renewedAtMs: NOW_MS });
+    expect(after(renewed, EVENTS.extend).state).toMatchObject({ renewedAtMs: null });
+  });
+
+  test('may have a grace, which an extension ends', () => {
+    const graced = after(leaseIn('active'), EVENTS.grace);
+    expect(graced.state).toMatchObject({ kind: 'active', graceUntilMs: NOW_MS + MINUTE_MS });
+    expect(after(graced, EVENTS.extend).state).toMatchObject({ graceUntilMs: null });
+  });
+
+  test('with a place in the queue leads through the shelf into it, and uses the ticket up', () => {
+    const ticketed = leaseIn('active', { ticket: { kind: 'now' } });
+    const again = { queueSeq: 9, waitUntilMs: null };
+    const shelving = after(ticketed, { type: 'expire', again });
+    expect(shelving).toMatchObject({ state: { kind: 'shelving', reason: 'expired', again }, ticket: null });
+    expect(after(shelving, EVENTS.offloaded).state).toMatchObject({
+      kind: 'queued',
+      ...again,
+      comeback: true,
+    });
+    expect(after(ticketed, EVENTS.expire)).toMatchObject({ ticket: { kind: 'now' } });
+  });
+
+  test.each([
+    ['shelve_or_delete', 'expired', 'ending'],
+    ['shelve_or_delete', 'start_failed', 'ending'],
+    ['shelve_or_delete', 'asked', null],
+    ['shelve', 'expired', null],
+  ] as const)('%s, %s: what cannot be shelved goes to %s', (atEnd, reason, expected) => {
+    const { request } = leaseIn('shelving');
+    const shelving = leaseWith('shelving', { reason }, { request: { ...request, atEnd } });
+    expect(step(shelving, EVENTS.unshelvable, NOW_MS)?.state.kind ?? null).toBe(expected);
   });
 });
 

@@ -14,6 +14,7 @@ import {
   type LeaseState,
   type PlaceInQueue,
   type ProviderRefs,
+  type ReturnTicket,
   type Setback,
   type StartProgress,
   type StartPromise,
@@ -28,7 +29,8 @@ export type LeaseEvent =
   | { readonly type: 'promise'; readonly promise: StartPromise | null }
   /** A reserved window has begun: it takes its place in the queue, from where it is granted first. */
   | { readonly type: 'windowBegins'; readonly queueSeq: number; readonly waitUntilMs: number | null }
-  | { readonly type: 'waitedOut' }
+  /** `keepUntilMs`: how long a disk that goes back to the shelf is kept; null: without end. */
+  | { readonly type: 'waitedOut'; readonly keepUntilMs: number | null }
   | { readonly type: 'progress'; readonly progress: StartProgress; readonly obstacle: string | null }
   /** The machine says by itself that it is up. */
   | { readonly type: 'calledHome' }
@@ -45,12 +47,22 @@ export type LeaseEvent =
   /** No try will succeed. */
   | { readonly type: 'fail'; readonly cause: string }
   | { readonly type: 'extend'; readonly expiresAtMs: number; readonly endEstimateMs: number }
+  /** Its time is over and nobody waits: it goes on. */
+  | { readonly type: 'renew'; readonly expiresAtMs: number; readonly endEstimateMs: number }
   | { readonly type: 'warn'; readonly beforeMs: number }
-  | { readonly type: 'expire' }
+  /** Its time is over; it ends a little later. */
+  | { readonly type: 'grace'; readonly untilMs: number }
+  /** `again`: its place in the queue, where it has a return ticket that counts from now on. */
+  | { readonly type: 'expire'; readonly again: PlaceInQueue | null }
   /** The owner gives it back, or does not want it any more. */
   | { readonly type: 'release' }
   | { readonly type: 'shelve' }
-  | { readonly type: 'offloaded' }
+  /** As for `waitedOut`. */
+  | { readonly type: 'offloaded'; readonly keepUntilMs: number | null }
+  /** It cannot be shelved, whatever was tried, and is to be deleted then. */
+  | { readonly type: 'unshelvable'; readonly cause: string }
+  /** The disk on the shelf is kept until then. */
+  | { readonly type: 'keep'; readonly untilMs: number }
   | {
       readonly type: 'unshelve';
       readonly queueSeq: number;
@@ -68,7 +80,8 @@ export type LeaseEvent =
   | { readonly type: 'setback'; readonly setback: Setback }
   /** Hosts that failed it until `beforeMs` may be tried again. */
   | { readonly type: 'forgive'; readonly beforeMs: number }
-  | { readonly type: 'reach'; readonly reachable: boolean };
+  | { readonly type: 'reach'; readonly reachable: boolean }
+  | { readonly type: 'ticket'; readonly ticket: ReturnTicket | null };
 
 export type LeaseEventType = LeaseEvent['type'];
 
@@ -102,6 +115,9 @@ function besideState(lease: Lease, event: LeaseEvent, nowMs: number): Lease | nu
     case 'reach':
       if (state.kind === 'ended' || event.reachable === (lease.unreachableSinceMs === null)) return null;
       return { ...lease, generation, unreachableSinceMs: event.reachable ? null : nowMs };
+    case 'ticket':
+      if (state.kind === 'ended' || state.kind === 'ending') return null;
+      return { ...lease, generation, ticket: event.ticket };
     default:
       return undefined;
   }
@@ -121,19 +137,9 @@ function nextState(lease: Lease, event: LeaseEvent, nowMs: number): LeaseState |
     case 'active':
       return fromActive(lease, state, event, nowMs);
     case 'shelving':
-      if (event.type === 'offloaded') {
-        if (state.again === null) return { kind: 'shelved', sinceMs: nowMs };
-        return queued(nowMs, state.again.queueSeq, state.again.waitUntilMs, true);
-      }
-      if (event.type === 'release') return ending(nowMs, state.claim, 'released', null);
-      if (event.type === 'lost') return ending(nowMs, state.claim, event.reason, event.cause);
-      if (event.type === 'relocate') return { ...state, claim: event.claim };
-      return null;
+      return fromShelving(lease, state, event, nowMs);
     case 'shelved':
-      if (event.type === 'unshelve') return queued(nowMs, event.queueSeq, event.waitUntilMs, true);
-      if (event.type === 'release') return ending(nowMs, null, 'released', null);
-      if (event.type === 'lost') return ending(nowMs, null, event.reason, event.cause);
-      return null;
+      return fromShelved(state, event, nowMs);
     case 'ending':
       return fromEnding(state, event, nowMs);
     case 'ended':
@@ -169,7 +175,7 @@ function fromQueued(
       return { ...state, promise: event.promise };
     case 'waitedOut':
       // Who has a disk on the shelf goes back to it; nothing is lost by waiting in vain.
-      if (state.comeback) return { kind: 'shelved', sinceMs: nowMs };
+      if (state.comeback) return shelved(nowMs, event.keepUntilMs);
       return over(lease, nowMs, 'wait_timed_out', null);
     case 'release':
       return over(lease, nowMs, hasRemains(lease.refs) ? 'released' : 'cancelled', null);
@@ -204,6 +210,8 @@ function fromStarting(state: StateOf<'starting'>, event: LeaseEvent, nowMs: numb
         expiresAtMs: nowMs,
         connection: event.connection,
         warnedMs: null,
+        renewedAtMs: null,
+        graceUntilMs: null,
         ...(event.notes !== undefined && event.notes.length > 0 && { notes: event.notes }),
       };
     case 'retryElsewhere':
@@ -240,16 +248,29 @@ function fromActive(
         ...state,
         expiresAtMs: event.expiresAtMs,
         claim: { ...state.claim, untilMs: event.expiresAtMs + event.endEstimateMs },
-        // Warnings that lie before the new end are given anew.
+        // Warnings that lie between now and the new end are given anew, those before now to nobody.
+        warnedMs: Math.max(0, event.expiresAtMs - nowMs),
+        renewedAtMs: null,
+        graceUntilMs: null,
+      };
+    case 'renew':
+      return {
+        ...state,
+        expiresAtMs: event.expiresAtMs,
+        claim: { ...state.claim, untilMs: event.expiresAtMs + event.endEstimateMs },
         warnedMs: null,
+        renewedAtMs: nowMs,
+        graceUntilMs: null,
       };
     case 'warn':
       return { ...state, warnedMs: event.beforeMs };
+    case 'grace':
+      return { ...state, graceUntilMs: event.untilMs };
     case 'expire':
       // Without a server there is no disk to keep: declared hosts are just handed back.
       if (lease.request.atEnd === 'delete' || lease.refs.serverId === null)
         return ending(nowMs, state.claim, 'expired', null);
-      return { kind: 'shelving', sinceMs: nowMs, claim: state.claim, reason: 'expired', again: null };
+      return { kind: 'shelving', sinceMs: nowMs, claim: state.claim, reason: 'expired', again: event.again };
     case 'shelve':
       if (lease.refs.serverId === null) return null;
       return { kind: 'shelving', sinceMs: nowMs, claim: state.claim, reason: 'asked', again: null };
@@ -259,6 +280,50 @@ function fromActive(
       return ending(nowMs, state.claim, event.reason, event.cause);
     case 'relocate':
       return { ...state, claim: event.claim };
+    default:
+      return null;
+  }
+}
+
+function fromShelving(
+  { request }: Lease,
+  state: StateOf<'shelving'>,
+  event: LeaseEvent,
+  nowMs: number,
+): LeaseState | null {
+  switch (event.type) {
+    case 'offloaded':
+      if (state.again === null) return shelved(nowMs, event.keepUntilMs);
+      return queued(nowMs, state.again.queueSeq, state.again.waitUntilMs, true);
+    case 'unshelvable':
+      // Only where the borrower has agreed to it, and never for what was to be kept by hand.
+      if (request.atEnd !== 'shelve_or_delete' || state.reason === 'asked') return null;
+      return ending(nowMs, state.claim, state.reason === 'expired' ? 'expired' : 'failed', event.cause);
+    case 'release':
+      return ending(nowMs, state.claim, 'released', null);
+    case 'lost':
+      return ending(nowMs, state.claim, event.reason, event.cause);
+    case 'relocate':
+      return { ...state, claim: event.claim };
+    default:
+      return null;
+  }
+}
+
+function fromShelved(state: StateOf<'shelved'>, event: LeaseEvent, nowMs: number): LeaseState | null {
+  switch (event.type) {
+    case 'unshelve':
+      return queued(nowMs, event.queueSeq, event.waitUntilMs, true);
+    case 'keep':
+      return { ...state, keepUntilMs: event.untilMs, warnedMs: Math.max(0, event.untilMs - nowMs) };
+    case 'warn':
+      return { ...state, warnedMs: event.beforeMs };
+    case 'expire':
+      return ending(nowMs, null, 'expired', 'its disk was kept for as long as disks are kept');
+    case 'release':
+      return ending(nowMs, null, 'released', null);
+    case 'lost':
+      return ending(nowMs, null, event.reason, event.cause);
     default:
       return null;
   }
@@ -288,7 +353,7 @@ function fromEnding(state: StateOf<'ending'>, event: LeaseEvent, nowMs: number):
 function enter(lease: Lease, state: LeaseState, event: LeaseEvent, nowMs: number): Lease {
   const heldBefore = heldClaim(lease.state);
   const heldAfter = heldClaim(state);
-  let { usedDeviceMs, claimedAtMs, refs, unreachableSinceMs, request } = lease;
+  let { usedDeviceMs, claimedAtMs, refs, unreachableSinceMs, request, ticket } = lease;
   if (heldBefore !== null && heldAfter === null && claimedAtMs !== null) {
     usedDeviceMs += Math.max(0, nowMs - claimedAtMs) * totalDevices(heldBefore.devices);
     claimedAtMs = null;
@@ -297,6 +362,10 @@ function enter(lease: Lease, state: LeaseState, event: LeaseEvent, nowMs: number
   if (event.type === 'gone') refs = NO_REFS;
   if (state.kind !== lease.state.kind) unreachableSinceMs = null;
   if (event.type === 'unshelve') request = { ...request, durationMs: event.durationMs, exempt: event.exempt };
+  // Its one journey has begun.
+  if (event.type === 'unshelve' || (state.kind === 'shelving' && state.again !== null)) ticket = null;
+  // It comes back like all others: what let it pass the limits was for the time that is over.
+  if (event.type === 'expire' && event.again !== null) request = { ...request, exempt: null };
   let entered = state;
   if (state.kind === 'active' && event.type === 'ready') {
     const expiresAtMs = nowMs + request.durationMs;
@@ -314,6 +383,7 @@ function enter(lease: Lease, state: LeaseState, event: LeaseEvent, nowMs: number
     unreachableSinceMs,
     usedDeviceMs,
     claimedAtMs,
+    ticket,
     state: entered,
   };
 }
@@ -340,6 +410,10 @@ function hasRemains(refs: ProviderRefs): boolean {
 
 function queued(nowMs: number, queueSeq: number, waitUntilMs: number | null, comeback: boolean): LeaseState {
   return { kind: 'queued', sinceMs: nowMs, queueSeq, waitUntilMs, promise: null, comeback };
+}
+
+function shelved(nowMs: number, keepUntilMs: number | null): LeaseState {
+  return { kind: 'shelved', sinceMs: nowMs, keepUntilMs, warnedMs: null };
 }
 
 function ending(nowMs: number, claim: Claim | null, reason: EndReason, cause: string | null): LeaseState {

@@ -10,12 +10,16 @@ import type {
 import type { Claim } from './claim.ts';
 import type { DeviceCounts, Resources } from './host.ts';
 import type { Setup } from './setup.ts';
+import type { Role } from './token.ts';
 
 /** What it is for, as usage reports tell it: somebody works on it, or a pipeline does. */
 export type Purpose = 'interactive' | 'ci';
 
-/** What happens at the end: keep the root disk (shelve) or delete. */
-export type AtEnd = 'shelve' | 'delete';
+/**
+ * What happens at the end: keep the root disk (shelve), delete, or shelve and delete only what cannot be
+ * shelved whatever is tried.
+ */
+export type AtEnd = 'shelve' | 'delete' | 'shelve_or_delete';
 
 /**
  * What a lease asks of the capacity; copied from the flavor when asked, so that a later change of the
@@ -38,6 +42,12 @@ export interface LeaseRequest {
   /** Counted from the moment of `active`, ms. */
   readonly durationMs: number;
   readonly atEnd: AtEnd;
+  /** At its end it goes on by itself while nobody waits, as far as the terms allow. */
+  readonly renew: boolean;
+  /** Of who asked for it: some rules are for some roles. */
+  readonly role: Role;
+  /** Of its disks, what shelving does not keep (ephemeral and swap disks); copied from the flavor. */
+  readonly scratchGiB: number;
   /** Provider's image name or id; null: the provider's default. */
   readonly image: string | null;
   /** OpenSSH public key of the borrower, put on the machine; null: none. */
@@ -66,6 +76,13 @@ export interface Connection {
   readonly port: number;
   readonly user: string;
 }
+
+/**
+ * The order to bring a lease back from the shelf without being asked again. `now`: it queues as soon as its
+ * time is over, with the place that it has then. `at`: it queues at that time, whoever has shelved it. It is
+ * good for one journey.
+ */
+export type ReturnTicket = { readonly kind: 'now' } | { readonly kind: 'at'; readonly atMs: number };
 
 /** A start that was told to the borrower. It moves only with an event that says why. */
 export interface StartPromise {
@@ -147,8 +164,15 @@ export type LeaseState =
       readonly claim: Claim;
       readonly expiresAtMs: number;
       readonly connection: Connection;
-      /** The last warning that went out, as ms before the end; null: none yet. */
+      /**
+       * The last warning that went out, as ms before the end; earlier ones are not given any more. null: none
+       * yet.
+       */
       readonly warnedMs: number | null;
+      /** Since when it goes on only because nobody waits; null: its end was asked for. */
+      readonly renewedAtMs: number | null;
+      /** Its time is over, and its owner may still save something until then; null: no grace has begun. */
+      readonly graceUntilMs: number | null;
       /** What its set-up wants the borrower to know, a line each. Left out: nothing. */
       readonly notes?: readonly string[];
     }
@@ -159,13 +183,20 @@ export type LeaseState =
       readonly claim: Claim;
       readonly reason: 'expired' | 'asked' | 'start_failed';
       /**
-       * It was to come back and could not: it waits again as soon as it is on the shelf. null: it stays
-       * there.
+       * It waits again as soon as it is on the shelf: it was to come back and could not, or has a return
+       * ticket. null: it stays there.
        */
       readonly again: PlaceInQueue | null;
     }
   /** The disk is kept, no device is held. */
-  | { readonly kind: 'shelved'; readonly sinceMs: number }
+  | {
+      readonly kind: 'shelved';
+      readonly sinceMs: number;
+      /** When the disk is deleted; null: never by time alone. */
+      readonly keepUntilMs: number | null;
+      /** As for `active`. */
+      readonly warnedMs: number | null;
+    }
   /**
    * Being taken away. `then` says where it goes once nothing is left outside: to its end, or back to the
    * queue (a failed start whose remains must be gone before the next try).
@@ -206,6 +237,8 @@ export interface Lease {
   readonly request: LeaseRequest;
   /** Leases made together for one window. */
   readonly reservationId: ReservationId | null;
+  /** Brings it back from the shelf by itself, once; null: it has none. */
+  readonly ticket: ReturnTicket | null;
   readonly refs: ProviderRefs;
   /** Beside the state: an absent host or agent changes no lease. null: reachable. */
   readonly unreachableSinceMs: number | null;

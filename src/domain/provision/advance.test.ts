@@ -63,5 +63,6 @@ function planned(sighting: Sighting): ReturnType<typeof plan> {
     unshelveSentAtMs: null,
     overridesLocks: true,
     shelveIsFailing: false,
+    resets: 0,
   });
 }

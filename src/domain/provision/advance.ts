@@ -39,6 +39,11 @@ export function advance(
       if (id === undefined || id === null || address === undefined || address === null) return null;
       return { ...sighting, floatingIp: { id, address, portId: sighting.port?.id ?? null, berth: mark } };
     }
+    case 'associateFloatingIp': {
+      const { floatingIp } = sighting;
+      if (floatingIp?.id !== step.id) return null;
+      return { ...sighting, floatingIp: { ...floatingIp, portId: step.portId } };
+    }
     case 'deleteFloatingIp':
       return { ...sighting, floatingIp: null };
     case 'deletePort':
@@ -56,6 +61,8 @@ export function advance(
       return changed(sighting, step.id, { taskState: 'shelving_offloading' });
     case 'unshelve':
       return changed(sighting, step.id, { taskState: 'unshelving' });
+    case 'resetState':
+      return changed(sighting, step.id, { status: 'ACTIVE', taskState: null });
     case 'snapshot':
       return changed(sighting, step.id, { taskState: 'image_snapshot' });
     default:

@@ -32,9 +32,12 @@ function next(step: StepKind, code: CallFailureCode): StepFailure['next'] {
     case 'no_reply':
     case 'conflict':
       return 'again';
+    case 'quota':
+      // Another turn in the queue may find it freed; how many there are is bounded.
+      if (step === 'unshelve') return 'other_host';
+      return isCreation(step) ? 'final' : 'again';
     case 'forbidden':
     case 'not_found':
-    case 'quota':
     case 'bad_request':
     case 'unsupported':
       return isCreation(step) ? 'final' : 'again';

@@ -94,6 +94,7 @@ function follow(from: Start): { verdict: Plan; steps: string[]; cloud: Cloud; ma
       unshelveSentAtMs,
       overridesLocks: true,
       shelveIsFailing: false,
+      resets: 0,
     });
     if (verdict.kind !== 'step' && verdict.kind !== 'wait') break;
     if (verdict.kind === 'step') {
@@ -205,6 +206,12 @@ function perform(cloud: Cloud, step: Step): void {
       if (cloud.floatingIp !== null) cloud.strays += 1;
       else cloud.floatingIp = { portId: 'port' };
       break;
+    case 'associateFloatingIp':
+      if (cloud.floatingIp !== null) cloud.floatingIp.portId = step.portId;
+      break;
+    case 'resetState':
+      update(cloud, step.id, { status: 'ACTIVE', taskState: null });
+      break;
     case 'deleteFloatingIp':
       cloud.floatingIp = null;
       break;
@@ -288,7 +295,9 @@ function isReached(from: Start, cloud: Cloud): boolean {
     ({ id, status }) => id !== keeper?.id && (status === 'BUILD' || status === 'ERROR'),
   );
   if (losers.length > 0) return false;
-  if (goal === 'shelved') return keeper?.status === 'SHELVED_OFFLOADED';
+  // In ERROR and on no host, it holds nothing either.
+  const isOff = keeper?.status === 'ERROR' && keeper.hostId === null;
+  if (goal === 'shelved') return isOff || keeper?.status === 'SHELVED_OFFLOADED';
   return keeper?.status === 'ACTIVE' || (from.situation === 'active' && keeper?.status === 'SHUTOFF');
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { asId } from '../../base/ids.ts';
 import { leaseIn, floatingIpSeen, portSeen, serverSeen, STATES } from './provision.fixtures.ts';
 import { keeperOf } from './keeper.ts';
 import { plan, SHELVE_OFFLOAD_AFTER_MS, type Plan, type PlanInput } from './plan.ts';
@@ -80,7 +81,8 @@ const TABLE: Readonly<Record<Situation, Readonly<Record<ServerStatus | 'NONE', R
     SHUTOFF: same('shelve'),
     SHELVED: same('wait'),
     SHELVED_OFFLOADED: same('lock'),
-    ERROR: same('failed server_error'),
+    // On no host: it holds nothing.
+    ERROR: same('lock'),
     OTHER: same('shelve'),
   },
   ending: {
@@ -118,6 +120,56 @@ describe('plan', () => {
     const openIntent = { step: 'createServer', openedAtMs: 1000, timeoutMs: 60_000 };
     expect(label(planFor('starting', port, { openIntent, nowMs: 60_999 }))).toBe('wait');
     expect(label(planFor('starting', port, { openIntent, nowMs: 61_000 }))).toBe('createServer');
+  });
+
+  describe('of a server in ERROR that is to be shelved', () => {
+    const onHost = seen([serverSeen('s1', 'ERROR', { hostId: asId('sim:h1') })]);
+
+    test('takes it out of ERROR first, but not again and again', () => {
+      expect(label(planFor('shelving', onHost))).toBe('resetState');
+      expect(label(planFor('shelving', onHost, { resets: 1 }))).toBe('resetState');
+      expect(label(planFor('shelving', onHost, { resets: 2 }))).toBe('failed server_error');
+    });
+
+    test('only tells where Berth may not do that, nor see hosts', () => {
+      const offHost = seen([serverSeen('s1', 'ERROR')]);
+      for (const sighting of [onHost, offHost])
+        expect(label(planFor('shelving', sighting, { overridesLocks: false }))).toBe('failed server_error');
+    });
+
+    test('is done with one that is on no host', () => {
+      expect(label(planFor('shelving', seen([serverSeen('s1', 'ERROR', { locked: true })])))).toBe('done');
+    });
+  });
+
+  describe('of a server that comes back', () => {
+    const lease = leaseIn(STATES.comeback, { portId: 'port', floatingIpId: 'fip', serverId: 's1' });
+    const back = (sighting: Partial<Sighting>): Plan =>
+      planFor('comeback', { ...seen([serverSeen('s1', 'ACTIVE')]), ...sighting }, { lease });
+
+    test('leads its floating IP to its port again, and makes another where it is gone', () => {
+      expect(back({ floatingIp: floatingIpSeen(null) })).toMatchObject({
+        step: { kind: 'associateFloatingIp', id: floatingIpSeen(null).id, portId: portSeen('s1').id },
+      });
+      expect(label(back({ floatingIp: null }))).toBe('createFloatingIp');
+      expect(label(back({ floatingIp: floatingIpSeen(portSeen('s1').id) }))).toBe('done');
+    });
+
+    test.each([
+      ['deleted', null],
+      ['taken off', portSeen(null)],
+      ['given to another', portSeen('s2')],
+    ])('says so where its port was %s', (_name, port) => {
+      expect(back({ port })).toMatchObject({ failure: { code: 'port_lost', next: 'final' } });
+    });
+
+    test('says so where its disk is lost, and tries elsewhere otherwise', () => {
+      const failed = (fault: string | null): Plan =>
+        planFor('comeback', seen([serverSeen('s1', 'ERROR', { fault })]), { lease });
+      const lost = 'Unshelve attempted but the image 4d3c cannot be found.';
+      expect(failed(lost)).toMatchObject({ failure: { code: 'shelve_image_lost', next: 'final' } });
+      expect(failed(null)).toMatchObject({ failure: { code: 'unshelve_failed', next: 'other_host' } });
+    });
   });
 
   test('does not clean up behind a creation that may still take effect', () => {
@@ -254,6 +306,7 @@ function planFor(situation: Situation, sighting: Sighting, more: Partial<PlanInp
     unshelveSentAtMs: null,
     overridesLocks: true,
     shelveIsFailing: false,
+    resets: 0,
     ...more,
   });
 }

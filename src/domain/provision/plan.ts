@@ -21,6 +21,15 @@ import type { Goal, ServerSeen, Sighting, Step, StepKind } from './sighting.ts';
  */
 export const SHELVE_OFFLOAD_AFTER_MS = MINUTE_MS;
 
+/**
+ * A server that goes to ERROR again is not helped by one more. What keeps it there is told, and it holds its
+ * card as long as the cloud shows it on a host.
+ */
+const RESETS_MAX = 2;
+
+/** Nova's words (26.2.2, nova/conductor/manager.py) for a shelf that was emptied. */
+const IMAGE_LOST_FAULT = /image .*(cannot|could not) be found/i;
+
 export interface PlanInput {
   readonly providerKind: 'declared' | 'openstack';
   readonly goal: Goal;
@@ -36,6 +45,8 @@ export interface PlanInput {
   readonly overridesLocks: boolean;
   /** Shelving has failed so often that somebody has to look. */
   readonly shelveIsFailing: boolean;
+  /** How often the server was taken out of ERROR in this state, to be shelved. */
+  readonly resets: number;
 }
 
 export type Plan =
@@ -137,7 +148,15 @@ function planFreshServer({ sighting, lease }: PlanInput): Plan {
   return step({ kind: 'createServer' }, 'the port is there and has no server');
 }
 
-function planAddress({ sighting, wantsFloatingIp }: PlanInput, server: ServerSeen, comeback: boolean): Plan {
+function planAddress(
+  { sighting, wantsFloatingIp, lease }: PlanInput,
+  server: ServerSeen,
+  comeback: boolean,
+): Plan {
+  if (comeback && lease.refs.portId !== null && sighting.port?.serverId !== server.id) {
+    const why = 'its network port was deleted or given away while it was on the shelf: nobody can reach it';
+    return failed('port_lost', why, 'final');
+  }
   // Of two creations with one port, Nova gives it to the later one and loses it with that (26.2.2).
   if (!comeback && sighting.port !== null && sighting.port.serverId !== server.id) {
     return failed('port_lost', 'the server runs without its network port', 'other_host');
@@ -145,12 +164,18 @@ function planAddress({ sighting, wantsFloatingIp }: PlanInput, server: ServerSee
   if (!wantsFloatingIp) return { kind: 'done' };
   const { port, floatingIp } = sighting;
   if (port === null) {
+    // Adopted without its port, it has none of ours to lose.
     if (comeback) return { kind: 'done' };
     return failed('port_vanished', 'the port was deleted while the server was starting', 'other_host');
   }
   if (floatingIp === null)
     return step({ kind: 'createFloatingIp' }, 'the server is active and has no floating IP');
   if (floatingIp.portId !== port.id) {
+    // The address is what its borrower knows: whoever has taken it off the port, it goes back there.
+    if (comeback && floatingIp.portId === null) {
+      const again = { kind: 'associateFloatingIp', id: floatingIp.id, portId: port.id } as const;
+      return step(again, 'it comes back with the address that it had');
+    }
     return step({ kind: 'deleteFloatingIp', id: floatingIp.id }, 'the floating IP leads nowhere');
   }
   return { kind: 'done' };
@@ -201,10 +226,7 @@ function planShelved(input: PlanInput): Plan {
   if (input.shelveIsFailing && input.overridesLocks && !keeper.locked) {
     return step(lockOf(lease, keeper), 'it cannot be shelved, and its time is over');
   }
-  if (keeper.status === 'ERROR') {
-    const why = `a server in ERROR cannot be shelved (${keeper.fault ?? 'Nova gives no reason'})`;
-    return failed('server_error', why, 'final');
-  }
+  if (keeper.status === 'ERROR') return planFailedServer(input, keeper);
   if (keeper.taskState !== null) return wait(null, `Nova is at ${keeper.taskState}`);
   switch (keeper.status) {
     case 'SHELVED_OFFLOADED':
@@ -226,6 +248,21 @@ function planShelved(input: PlanInput): Plan {
     default:
       return unreachable(keeper.status);
   }
+}
+
+/**
+ * In ERROR nothing can be shelved. On no host, it holds nothing: it is as good as shelved, though it may
+ * never come back. On a host it is taken out of ERROR first, where we may.
+ */
+function planFailedServer({ lease, overridesLocks, resets }: PlanInput, server: ServerSeen): Plan {
+  if (overridesLocks && server.hostId === null && server.taskState === null) {
+    if (server.locked) return { kind: 'done' };
+    return step(lockOf(lease, server), 'it is in ERROR, but on no host');
+  }
+  if (overridesLocks && resets < RESETS_MAX)
+    return step({ kind: 'resetState', id: server.id }, 'a server in ERROR cannot be shelved');
+  const why = `a server in ERROR cannot be shelved (${server.fault ?? 'Nova gives no reason'})`;
+  return failed('server_error', why, 'final');
 }
 
 function lockOf(lease: Lease, { id }: ServerSeen): Step {
@@ -280,8 +317,8 @@ function hasProgressed(lease: Lease): boolean {
 
 /**
  * A creation without a reply can take effect until its time-out has passed, whatever the goal is by then:
- * nobody repeats it, and nobody cleans up behind it, before that. Of other steps only the repetition has to
- * wait.
+ * nobody repeats it, and nobody cleans up behind it, before that. A server is not handed out while the
+ * deletion of one may still come. Of other steps only the repetition has to wait.
  */
 function mayStillTakeEffect({ openIntent, nowMs, sighting }: PlanInput, next: Plan): boolean {
   if (openIntent === null || nowMs >= openIntent.openedAtMs + openIntent.timeoutMs) return false;
@@ -292,15 +329,25 @@ function mayStillTakeEffect({ openIntent, nowMs, sighting }: PlanInput, next: Pl
       return keeperOf(sighting) === null;
     case 'createFloatingIp' satisfies StepKind:
       return sighting.floatingIp === null;
+    case 'deleteServer' satisfies StepKind:
+      // Meant for another server, it may have been overtaken: the one that is left could be the one it hits.
+      if (next.kind === 'done') return keeperOf(sighting) !== null;
+      return repeats(next, openIntent.step);
     default:
-      return next.kind === 'step' && next.step.kind === openIntent.step;
+      return repeats(next, openIntent.step);
   }
 }
 
-/** Not given to another host: the disk exists only where the cloud has put it. */
-function unshelveFailed(server: ServerSeen): Plan {
-  const why = server.fault ?? 'Nova gives no reason';
-  return failed('unshelve_failed', `the server went to ERROR while it was brought back: ${why}`, 'final');
+function repeats(next: Plan, made: string): boolean {
+  return next.kind === 'step' && next.step.kind === made;
+}
+
+/** Back to the shelf, from where another host is tried; without its disk nothing will ever help. */
+function unshelveFailed({ fault }: ServerSeen): Plan {
+  if (fault !== null && IMAGE_LOST_FAULT.test(fault))
+    return failed('shelve_image_lost', `the cloud has lost the image with its disk: ${fault}`, 'final');
+  const why = `the server went to ERROR while it was brought back: ${fault ?? 'Nova gives no reason'}`;
+  return failed('unshelve_failed', why, 'other_host');
 }
 
 function changed(server: ServerSeen): Plan {

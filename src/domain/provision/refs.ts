@@ -14,7 +14,9 @@ export function refsToRecord(lease: Lease, sighting: Sighting): Partial<Provider
   if (port !== null && port.id !== lease.refs.portId) news.portId = port.id;
   if (server !== null && server.id !== lease.refs.serverId) news.serverId = server.id;
   if (floatingIp !== null && floatingIp.id !== lease.refs.floatingIpId) news.floatingIpId = floatingIp.id;
-  const address = floatingIp?.address ?? port?.address ?? null;
+  // Where a floating IP was, the fixed address is not what its borrower knows.
+  const fixed = lease.refs.floatingIpId === null ? (port?.address ?? null) : null;
+  const address = floatingIp?.address ?? fixed;
   if (address !== null && address !== lease.refs.address) news.address = address;
   return Object.keys(news).length === 0 ? null : news;
 }

@@ -83,6 +83,8 @@ export type Step =
   | { readonly kind: 'createPort' }
   | { readonly kind: 'createServer' }
   | { readonly kind: 'createFloatingIp' }
+  /** Leads a floating IP of the lease to its port again. */
+  | { readonly kind: 'associateFloatingIp'; readonly id: string; readonly portId: string }
   | { readonly kind: 'deleteFloatingIp'; readonly id: string }
   | { readonly kind: 'deleteServer'; readonly id: string }
   | { readonly kind: 'deletePort'; readonly id: string }
@@ -92,6 +94,11 @@ export type Step =
   /** So that its owner does not bring it back past the queue. */
   | { readonly kind: 'lock'; readonly id: string; readonly reason: string }
   | { readonly kind: 'unlock'; readonly id: string }
+  /**
+   * Takes a server out of ERROR, so that it can be shelved; nothing happens to the machine or its disk. An
+   * administrator's right.
+   */
+  | { readonly kind: 'resetState'; readonly id: string }
   | { readonly kind: 'snapshot'; readonly id: string; readonly name: string };
 
 export type StepKind = Step['kind'];

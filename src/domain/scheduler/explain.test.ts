@@ -61,7 +61,7 @@ test('after each command nobody waits of whom explain says that it is possible',
         const name = FLAVORS[which % FLAVORS.length]?.name ?? 'one';
         const fromMs = run.nowMs + (1 + (which % 60)) * MINUTE_MS;
         if (kind === 6) run.give({ type: 'lease.release', leaseId });
-        else if (kind === 7) run.give({ type: 'lease.extend', leaseId, expiresAtMs: fromMs });
+        else if (kind === 7) run.give({ type: 'lease.extend', role: 'member', leaseId, expiresAtMs: fromMs });
         else if (kind === 8)
           run.give(create(id, name, { ...length, window: { fromMs, reservationId: asId(id) } }));
         else if (kind === 9)

@@ -124,16 +124,17 @@ export function longestLease(
   return ofProject === null ? null : { scope: 'project', durationMs: ofProject };
 }
 
-/** More requests wait than may; null: not so. */
+/** More requests wait, with `more` that are to come, than may; null: not so. */
 export function queueExcess(
   world: World,
   owner: Pick<Lease, 'projectId' | 'ownerId'>,
+  more = 0,
 ): { readonly scope: Scope; readonly limit: number; readonly waiting: number } | null {
   const project = world.projects.get(owner.projectId);
   if (project === undefined) return null;
   for (const { scope, limits, account } of scopesOf(world, project, owner)) {
-    if (limits.queued !== null && account.queued > limits.queued)
-      return { scope, limit: limits.queued, waiting: account.queued };
+    const waiting = account.queued + more;
+    if (limits.queued !== null && waiting > limits.queued) return { scope, limit: limits.queued, waiting };
   }
   return null;
 }

@@ -144,7 +144,7 @@ describe('the queue', () => {
     run.give(create('a', 'one', { durationMs: 5 * HOUR_MS }));
     run.give(create('head', 'one'));
     run.run(10 * MINUTE_MS);
-    run.give({ type: 'lease.extend', leaseId: lease('a'), expiresAtMs: T0 + HOUR_MS });
+    run.give({ type: 'lease.extend', role: 'member', leaseId: lease('a'), expiresAtMs: T0 + HOUR_MS });
     expect(promiseOf(run, 'head')?.startMs).toBe(T0 + HOUR_MS + MINUTE_MS);
   });
 
@@ -295,7 +295,12 @@ function commandOf(run: PunctualRun, { kind, which, lengthMin }: Move, id: strin
   const name = FLAVORS[which % FLAVORS.length]?.name ?? 'one';
   if (kind === 7) return { type: 'lease.release', leaseId: someLease };
   if (kind === 8)
-    return { type: 'lease.extend', leaseId: someLease, expiresAtMs: run.nowMs + lengthMin * MINUTE_MS };
+    return {
+      type: 'lease.extend',
+      role: 'member',
+      leaseId: someLease,
+      expiresAtMs: run.nowMs + lengthMin * MINUTE_MS,
+    };
   if (kind === 9) {
     const window = {
       fromMs: run.nowMs + (1 + (which % 60)) * MINUTE_MS,

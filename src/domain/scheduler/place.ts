@@ -2,7 +2,7 @@
 import type { HostId } from '../../base/ids.ts';
 import type { Claim } from '../model/claim.ts';
 import type { Demand, Lease } from '../model/lease.ts';
-import type { Settings } from '../settings.ts';
+import { afterEndMs, type Settings } from '../settings.ts';
 import type { World } from '../world.ts';
 import { fitsWindow, presentDuring, type Window } from './calendar.ts';
 import { fits } from './free.ts';
@@ -13,7 +13,7 @@ const VISITS_MAX = 64;
 
 /** The time for which a lease that starts at `fromMs` will need its host. */
 export function windowFor(durationMs: number, fromMs: number, settings: Settings): Window {
-  return { fromMs, untilMs: fromMs + settings.startEstimateMs + durationMs + settings.endEstimateMs };
+  return { fromMs, untilMs: fromMs + settings.startEstimateMs + durationMs + afterEndMs(settings) };
 }
 
 const NO_HOSTS: ReadonlySet<HostId> = new Set();

@@ -26,7 +26,12 @@ function twoChoices(): PunctualRun {
 }
 
 const TAKES: Readonly<Record<string, Command>> = {
-  'an extension': { type: 'lease.extend', leaseId: lease('a'), expiresAtMs: END_MS + 3 * HOUR_MS },
+  'an extension': {
+    type: 'lease.extend',
+    role: 'member',
+    leaseId: lease('a'),
+    expiresAtMs: END_MS + 3 * HOUR_MS,
+  },
   'a booking': create('w', 'one', {
     hostId: host('s1'),
     window: { fromMs: FREE_MS, reservationId: asId('r') },
@@ -52,7 +57,7 @@ test.each(Object.entries(TAKES))('after %s, a card that comes early is that of t
 
 test('what would take the last choice of the head is refused, and its promise stands', () => {
   const run = twoChoices();
-  run.give({ type: 'lease.extend', leaseId: lease('b'), expiresAtMs: END_MS + 3 * HOUR_MS });
+  run.give({ type: 'lease.extend', role: 'member', leaseId: lease('b'), expiresAtMs: END_MS + 3 * HOUR_MS });
   expect(promiseOf(run)).toEqual({ hostId: 's1', startMs: FREE_MS });
   for (const take of Object.values(TAKES)) {
     expect(run.give(take)).toMatchObject({ kind: 'refused' });

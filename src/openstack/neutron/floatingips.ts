@@ -73,6 +73,26 @@ export async function createFloatingIp(
   return reply.floatingip;
 }
 
+/**
+ * `PUT /v2.0/floatingips/{id}` with a port, expects 200: leads it there. Safe to repeat. Source: neutron 21,
+ * neutron/db/l3_db.py.
+ */
+export async function associateFloatingIp(
+  session: OpenStackSession,
+  id: string,
+  portId: string,
+): Promise<FloatingIp> {
+  const reply = await session.send({
+    service: 'network',
+    method: 'PUT',
+    path: `/floatingips/${encodeURIComponent(id)}`,
+    body: { floatingip: { port_id: portId } },
+    expect: [200],
+    reply: replySchema,
+  });
+  return reply.floatingip;
+}
+
 /** `DELETE /v2.0/floatingips/{id}`, expects 204, or 404 when it is gone already. */
 export function deleteFloatingIp(session: OpenStackSession, id: string): Promise<undefined> {
   const path = `/floatingips/${encodeURIComponent(id)}`;

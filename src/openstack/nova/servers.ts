@@ -202,6 +202,15 @@ export function unshelveTo(session: OpenStackSession, id: string, host: string):
   return session.send({ ...actionOn(id), microversion: '2.91', body, expect: [202], reply: nothing });
 }
 
+/**
+ * `os-resetState` to `active` (2.87), expects 202, needs the admin role: changes what Nova says of the server,
+ * and nothing of the server itself. Safe to repeat. Source: nova 26.2.2, compute/admin_actions.py.
+ */
+export function resetServerState(session: OpenStackSession, id: string): Promise<undefined> {
+  const body = { 'os-resetState': { state: 'active' } };
+  return session.send({ ...actionOn(id), body, expect: [202], reply: nothing });
+}
+
 /** `lock` with a reason (2.87), expects 202. A lock of an admin binds everybody but admins. */
 export function lockServer(session: OpenStackSession, id: string, reason: string): Promise<undefined> {
   const body = { lock: { locked_reason: reason } };

@@ -37,7 +37,13 @@ export function leaseToJson(view: LeaseView, nowMs: number): LeaseJson {
     profiles: (request.setup?.profiles ?? []).map(({ name, params }) => ({ name, params: { ...params } })),
     notes: state.kind === 'active' ? [...(state.notes ?? [])] : [],
     connection: state.kind === 'active' ? connectionToJson(state.connection) : null,
+    renewed_since: state.kind === 'active' ? timeOrNull(state.renewedAtMs) : null,
+    grace_until: state.kind === 'active' ? timeOrNull(state.graceUntilMs) : null,
+    keep_until: state.kind === 'shelved' ? timeOrNull(state.keepUntilMs) : null,
     at_end: request.atEnd,
+    renew: request.renew,
+    ticket: ticketToJson(lease.ticket),
+    scratch_gib: request.scratchGiB,
     purpose: request.purpose,
     ...endOf(state),
     setbacks: lease.setbacks.map(({ atMs, code, message, hostId }) => ({
@@ -56,6 +62,11 @@ export function leaseToJson(view: LeaseView, nowMs: number): LeaseJson {
 function connectionToJson(connection: Connection): NonNullable<LeaseJson['connection']> {
   const { host, port, user } = connection;
   return { host, port, user, ssh: `ssh -p ${port} ${user}@${host}` };
+}
+
+function ticketToJson(ticket: Lease['ticket']): string | null {
+  if (ticket === null) return null;
+  return ticket.kind === 'now' ? 'now' : formatTime(ticket.atMs);
 }
 
 /** Why it ended, or is about to. */

@@ -4,6 +4,7 @@ import { routes } from '../../api/routes.ts';
 import { assert, assertDefined } from '../../base/assert.ts';
 import { asId, type FlavorId, type HostId, type Ids, type LeaseId } from '../../base/ids.ts';
 import { SECOND_MS } from '../../base/units.ts';
+import { roleEverywhere } from '../../domain/authorize.ts';
 import type { UserCommand, Wanted } from '../../domain/command.ts';
 import type { Lease } from '../../domain/model/lease.ts';
 import type { Setup } from '../../domain/model/setup.ts';
@@ -42,6 +43,8 @@ export function leaseRoutes(register: Register, options: ServerOptions): void {
     lease: leaseToJson(found(await session.lease(params.id)), nowMs),
   }));
 
+  ticketRoutes(register, options);
+
   register('releaseLease', routes.releaseLease, (call) =>
     changed(call, options, ({ id }) => ({ type: 'lease.release', leaseId: id })),
   );
@@ -52,10 +55,12 @@ export function leaseRoutes(register: Register, options: ServerOptions): void {
 
   register('extendLease', routes.extendLease, (call) =>
     changed(call, options, (lease) => {
+      const longer = durationMs(call.body);
       const expiresAtMs =
-        call.body.expires_at ?? plannedEnd(lease, call.nowMs) + (durationMs(call.body) ?? 0);
+        call.body.expires_at ?? (longer === null ? null : plannedEnd(lease, call.nowMs) + longer);
+      const role = roleEverywhere(call.caller);
       const exempt = call.body.override_limits ?? null;
-      return { type: 'lease.extend', leaseId: lease.id, expiresAtMs, exempt };
+      return { type: 'lease.extend', leaseId: lease.id, role, expiresAtMs, exempt };
     }),
   );
 
@@ -63,6 +68,7 @@ export function leaseRoutes(register: Register, options: ServerOptions): void {
     changed(call, options, ({ id }) => ({
       type: 'lease.unshelve',
       leaseId: id,
+      role: roleEverywhere(call.caller),
       durationMs: durationMs(call.body),
       waitUntilMs: waitUntilMs(call.body.wait, call.nowMs),
       exempt: call.body.override_limits ?? null,
@@ -82,6 +88,21 @@ export function leaseRoutes(register: Register, options: ServerOptions): void {
       lease: await shown(call.session, assertDefined(id, 'an adoption makes a lease'), engine.nowMs()),
     };
   });
+}
+
+/** What is on the shelf: how long, and until when it comes back by itself. */
+function ticketRoutes(register: Register, options: ServerOptions): void {
+  register('keepLease', routes.keepLease, (call) =>
+    changed(call, options, ({ id }) => ({
+      type: 'lease.keep',
+      leaseId: id,
+      durationMs: durationMs(call.body) ?? 0,
+    })),
+  );
+
+  register('setTicket', routes.setTicket, (call) =>
+    changed(call, options, ({ id }) => ({ type: 'lease.ticket', leaseId: id, ticket: call.body.ticket })),
+  );
 }
 
 /**
@@ -130,8 +151,11 @@ function createCommand(call: Call<typeof routes.createLease>, ids: Ids, setup: S
     name: body.name ?? `lease-${(leaseIds[0] ?? '').slice(0, 8)}`,
     wanted: wantedOf(body),
     hostId: body.host ? hostIdOf(call.session, body.host) : null,
-    durationMs: durationMs(body) ?? 0,
-    atEnd: body.at_end,
+    role: roleEverywhere(caller),
+    durationMs: durationMs(body),
+    atEnd: body.at_end ?? null,
+    renew: body.renew ?? null,
+    ticket: body.ticket ?? null,
     purpose: body.purpose,
     exempt: body.override_limits ?? null,
     image: body.image ?? null,

@@ -41,6 +41,27 @@ BEGIN
   RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.event_floor_only_rises() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  IF NEW.seq < OLD.seq OR NEW.seq >= (SELECT coalesce(max(seq), 0) FROM events) THEN
+    RAISE EXCEPTION USING ERRCODE = 'check_violation',
+      MESSAGE = 'the floor of the events only rises, and leaves the newest';
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE FUNCTION public.events_no_delete() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM gone WHERE seq > (SELECT seq FROM event_floor)) THEN
+    RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = 'events are append-only above the floor';
+  END IF;
+  RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.events_without_gaps() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -51,9 +72,33 @@ DECLARE
   before_seq BIGINT;
 BEGIN
   SELECT min(seq), max(seq), count(*) INTO first_seq, last_seq, row_count FROM added;
-  SELECT coalesce(max(seq), 0) INTO before_seq FROM events WHERE seq < first_seq;
+  SELECT coalesce(max(seq), (SELECT seq FROM event_floor)) INTO before_seq FROM events WHERE seq < first_seq;
   IF row_count > 0 AND (first_seq <> before_seq + 1 OR last_seq <> before_seq + row_count) THEN
     RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = 'events are numbered without gaps';
+  END IF;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.intents_live_stay() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  IF EXISTS (
+    SELECT 1 FROM gone LEFT JOIN leases ON leases.id = gone.lease_id
+    WHERE gone.closed_at_ms IS NULL OR leases.state <> 'ended'
+  ) THEN
+    RAISE EXCEPTION USING ERRCODE = 'check_violation',
+      MESSAGE = 'without its intent nothing of a lease that lives may be deleted';
+  END IF;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.leases_live_stay() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM gone WHERE state <> 'ended') THEN
+    RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = 'only a lease that has ended is removed';
   END IF;
   RETURN NULL;
 END $$;
@@ -137,6 +182,14 @@ CREATE TABLE public.epoch (
     holder json,
     backend_pid integer,
     CONSTRAINT epoch_only_check CHECK (("only" = 1))
+);
+
+CREATE TABLE public.event_floor (
+    "only" integer NOT NULL,
+    seq bigint NOT NULL,
+    at_ms bigint NOT NULL,
+    CONSTRAINT event_floor_only_check CHECK (("only" = 1)),
+    CONSTRAINT event_floor_seq_check CHECK ((seq >= 0))
 );
 
 CREATE TABLE public.events (
@@ -245,10 +298,11 @@ CREATE TABLE public.leases (
 CREATE TABLE public.projects (
     id text NOT NULL COLLATE pg_catalog."C",
     name text NOT NULL,
-    quota_gpus bigint,
-    quota_leases bigint,
+    limit_gpus bigint,
+    limit_leases bigint,
     served_seq bigint NOT NULL,
-    body json NOT NULL
+    body json NOT NULL,
+    limit_gpu_hours bigint
 );
 
 CREATE TABLE public.schema_migrations (
@@ -268,6 +322,25 @@ CREATE TABLE public.tokens (
     expires_at_ms bigint NOT NULL,
     body json NOT NULL,
     CONSTRAINT tokens_role_check CHECK ((role = ANY (ARRAY['reader'::text, 'member'::text, 'manager'::text, 'admin'::text])))
+);
+
+CREATE TABLE public.usage (
+    lease_id text NOT NULL COLLATE pg_catalog."C",
+    holding bigint NOT NULL,
+    device_class text NOT NULL COLLATE pg_catalog."C",
+    count integer NOT NULL,
+    from_ms bigint NOT NULL,
+    until_ms bigint NOT NULL,
+    lease_name text NOT NULL,
+    project_id text NOT NULL COLLATE pg_catalog."C",
+    project_name text NOT NULL,
+    owner_id text NOT NULL COLLATE pg_catalog."C",
+    flavor_id text NOT NULL COLLATE pg_catalog."C",
+    flavor_name text NOT NULL,
+    purpose text NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT usage_check CHECK ((until_ms > from_ms)),
+    CONSTRAINT usage_count_check CHECK ((count > 0)),
+    CONSTRAINT usage_purpose_check CHECK ((purpose = ANY (ARRAY['interactive'::text, 'ci'::text])))
 );
 
 ALTER TABLE ONLY public.batches
@@ -293,6 +366,9 @@ ALTER TABLE ONLY public.devices
 
 ALTER TABLE ONLY public.epoch
     ADD CONSTRAINT epoch_pkey PRIMARY KEY ("only");
+
+ALTER TABLE ONLY public.event_floor
+    ADD CONSTRAINT event_floor_pkey PRIMARY KEY ("only");
 
 ALTER TABLE ONLY public.events
     ADD CONSTRAINT events_pkey PRIMARY KEY (seq);
@@ -330,6 +406,9 @@ ALTER TABLE ONLY public.tokens
 ALTER TABLE ONLY public.tokens
     ADD CONSTRAINT tokens_secret_hash_key UNIQUE (secret_hash);
 
+ALTER TABLE ONLY public.usage
+    ADD CONSTRAINT usage_pkey PRIMARY KEY (lease_id, holding, device_class);
+
 CREATE UNIQUE INDEX claim_devices_one_holder ON public.claim_devices USING btree (device_id) WHERE (held = 1);
 
 CREATE INDEX devices_by_group ON public.devices USING btree (host_id, iommu_group);
@@ -350,6 +429,12 @@ CREATE INDEX leases_ended_by_project ON public.leases USING btree (project_id, e
 
 CREATE INDEX leases_live ON public.leases USING btree (project_id, created_at_ms) WHERE (state <> 'ended'::text);
 
+CREATE INDEX usage_by_length ON public.usage USING btree (((until_ms - from_ms)));
+
+CREATE INDEX usage_by_project ON public.usage USING btree (project_id, from_ms);
+
+CREATE INDEX usage_by_time ON public.usage USING btree (from_ms);
+
 CREATE TRIGGER claim_classes_are_replaced BEFORE UPDATE ON public.claim_classes FOR EACH ROW EXECUTE FUNCTION public.refuse('rows of claim_classes are replaced, not changed');
 
 CREATE TRIGGER claim_classes_give_back AFTER DELETE ON public.claim_classes REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION public.claim_classes_give_back();
@@ -360,7 +445,13 @@ CREATE TRIGGER claim_devices_are_replaced BEFORE UPDATE ON public.claim_devices 
 
 CREATE TRIGGER claim_devices_one_group AFTER INSERT ON public.claim_devices REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.claim_devices_one_group();
 
-CREATE TRIGGER events_append_only BEFORE DELETE OR UPDATE ON public.events FOR EACH ROW EXECUTE FUNCTION public.refuse('events are append-only');
+CREATE TRIGGER event_floor_only_rises BEFORE UPDATE ON public.event_floor FOR EACH ROW EXECUTE FUNCTION public.event_floor_only_rises();
+
+CREATE TRIGGER event_floor_stays BEFORE DELETE ON public.event_floor FOR EACH ROW EXECUTE FUNCTION public.refuse('the floor of the events stays');
+
+CREATE TRIGGER events_append_only BEFORE UPDATE ON public.events FOR EACH ROW EXECUTE FUNCTION public.refuse('events are append-only');
+
+CREATE TRIGGER events_no_delete AFTER DELETE ON public.events REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION public.events_no_delete();
 
 CREATE TRIGGER events_not_truncated BEFORE TRUNCATE ON public.events FOR EACH STATEMENT EXECUTE FUNCTION public.refuse('events are append-only');
 
@@ -369,6 +460,14 @@ CREATE TRIGGER events_without_gaps AFTER INSERT ON public.events REFERENCING NEW
 CREATE TRIGGER host_capacity_not_born_overdrawn AFTER INSERT ON public.host_capacity FOR EACH ROW WHEN (((new.used > new.total) AND (new.used > new.observed))) EXECUTE FUNCTION public.refuse('a capacity row cannot be overdrawn');
 
 CREATE TRIGGER host_capacity_not_overdrawn BEFORE UPDATE ON public.host_capacity FOR EACH ROW WHEN (((new.used > new.total) AND ((new.used - new.observed) > (old.used - old.observed)))) EXECUTE FUNCTION public.refuse('a capacity row cannot be overdrawn');
+
+CREATE TRIGGER intents_live_stay AFTER DELETE ON public.intents REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION public.intents_live_stay();
+
+CREATE TRIGGER leases_live_stay AFTER DELETE ON public.leases REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION public.leases_live_stay();
+
+CREATE TRIGGER usage_append_only BEFORE DELETE OR UPDATE ON public.usage FOR EACH ROW EXECUTE FUNCTION public.refuse('usage is append-only');
+
+CREATE TRIGGER usage_not_truncated BEFORE TRUNCATE ON public.usage FOR EACH STATEMENT EXECUTE FUNCTION public.refuse('usage is append-only');
 
 ALTER TABLE ONLY public.claim_classes
     ADD CONSTRAINT claim_classes_lease_id_fkey FOREIGN KEY (lease_id) REFERENCES public.claims(lease_id) ON DELETE CASCADE;

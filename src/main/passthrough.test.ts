@@ -183,7 +183,11 @@ describe('what is in a group', () => {
     const rows = await groups(
       tree([gpu('01', 3, { address: '10000:01:00.0' }), gpu('01', 2, { address: '0001:01:00.0' })]),
     );
-    expect(rows.map((row) => row['Cards'])).toEqual([['0001:01:00.0'], ['10000:01:00.0']]);
+    expect(rows.map((row) => [row['Cards'], row['Verdict']])).toEqual([
+      [['0001:01:00.0'], 'ready'],
+      // nova-compute would not start with it.
+      [['10000:01:00.0'], 'blocked'],
+    ]);
   });
 
   test('a card with vGPUs is in use', async () => {
@@ -325,6 +329,14 @@ describe('--check', () => {
     expect(out).toContain('0000:44:00.0 no driver_override driver_override vfio-pci\n');
   });
 });
+
+test('more differing groups than can be tried are told so', async () => {
+  const cards = Array.from({ length: 24 }, (_, at) =>
+    gpu((16 + at).toString(16), at, { files: { numa_node: `${at}\n` } }),
+  );
+  const { code, error } = await plan('--sysfs', tree(cards), '--want', '7,8,9');
+  expect([code, error]).toEqual([1, expect.stringContaining('Ask for fewer machines at once.')]);
+}, 60_000);
 
 describe('input that is none', () => {
   test.each([

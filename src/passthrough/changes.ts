@@ -27,6 +27,15 @@ interface State {
 /** A command; a reboot; a visit to the machine with a screwdriver. */
 const COSTS = { command: 1, reboot: 2, move: 6 } as const;
 
+/** Of what ends a blocker; `vgpu` is not ended here. */
+const COST_OF: Readonly<Record<Blocker['kind'], number>> = {
+  foreign: COSTS.move,
+  domain: COSTS.reboot,
+  vfs: COSTS.command,
+  mdevs: COSTS.command,
+  vgpu: COSTS.command,
+};
+
 /** Each is one run of the solver. */
 const TRIES_MAX = 200;
 
@@ -112,10 +121,7 @@ function unblocksOf(groups: readonly Group[]): readonly Unblock[] {
       return [{ cost: COSTS.command, text, pieces }];
     }
     if (group.verdict !== 'blocked' || group.blockers.some(({ kind }) => kind === 'vgpu')) return [];
-    const cost = group.blockers.reduce(
-      (sum, { kind }) => sum + (kind === 'foreign' ? COSTS.move : COSTS.command),
-      0,
-    );
+    const cost = group.blockers.reduce((sum, { kind }) => sum + COST_OF[kind], 0);
     return [{ cost, text: group.blockers.map(fixOf).join('; '), pieces }];
   });
   if (dark.length > 0) {
@@ -130,6 +136,7 @@ function fixOf({ kind, addresses }: Blocker): string {
   const list = addresses.join(', ');
   const texts: Readonly<Record<Blocker['kind'], string>> = {
     foreign: `Move ${list} to a slot in another group`,
+    domain: `Turn VMD off in the firmware for the port of ${list}`,
     vfs: `Take the virtual functions of ${list} back: write 0 to sriov_numvfs`,
     mdevs: `End the vGPUs on ${list}, and take it out of [devices]enabled_mdev_types`,
     vgpu: '',

@@ -17,6 +17,7 @@ export type Verdict = 'no_iommu' | 'blocked' | 'host_console' | 'needs_binding' 
 /** Why a group is blocked: what would have to change is another thing for each. */
 export type Blocker =
   | { readonly kind: 'foreign'; readonly addresses: readonly PciAddress[] }
+  | { readonly kind: 'domain'; readonly addresses: readonly PciAddress[] }
   | { readonly kind: 'vfs'; readonly addresses: readonly PciAddress[] }
   | { readonly kind: 'mdevs'; readonly addresses: readonly PciAddress[] }
   | { readonly kind: 'vgpu'; readonly addresses: readonly PciAddress[] };
@@ -102,12 +103,18 @@ function groupOf(members: readonly PciDevice[], givesConsole: boolean): Group {
 function blockersOf(gpus: readonly PciDevice[], foreign: readonly PciDevice[]): readonly Blocker[] {
   const found: readonly Blocker[] = [
     { kind: 'foreign', addresses: addresses(foreign) },
+    { kind: 'domain', addresses: addresses(gpus.filter(({ address }) => isBeyondNova(address))) },
     { kind: 'vfs', addresses: addresses(gpus.filter(({ vfs }) => vfs > 0)) },
     { kind: 'mdevs', addresses: addresses(gpus.filter(({ hasMdevs }) => hasMdevs)) },
     // Virtual functions of AMD and Intel are devices to pass; those of NVIDIA need a vGPU type first.
     { kind: 'vgpu', addresses: addresses(gpus.filter((gpu) => isVf(gpu) && gpu.vendorId === NVIDIA)) },
   ];
   return found.filter((blocker) => blocker.addresses.length > 0);
+}
+
+/** Intel VMD makes such domains. */
+function isBeyondNova(address: PciAddress): boolean {
+  return Number.parseInt(address, 16) > 0xff_ff;
 }
 
 function verdictOf(
@@ -142,6 +149,7 @@ function blockerText({ kind, addresses: where }: Blocker): string {
   const list = where.join(', ');
   const texts: Readonly<Record<Blocker['kind'], string>> = {
     foreign: `the host would lose ${list}`,
+    domain: `Nova takes no domain above ffff, such as that of ${list}`,
     vfs: `virtual functions of ${list} are enabled`,
     mdevs: `vGPUs (mediated devices) live on ${list}`,
     vgpu: `${list} is a virtual function that needs a vGPU type; use [devices]enabled_mdev_types`,

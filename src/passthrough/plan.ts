@@ -8,8 +8,7 @@ import { boardOf, unitsOf, type Unit } from './units.ts';
 
 /** Of each changed host that is tried, so that all together take no longer than the plan itself. */
 const TRY_STEPS_MAX = 10_000;
-const TOO_MANY =
-  'the groups differ in too many ways to try everything; ask for fewer machines at once';
+const TOO_MANY = 'the groups differ in too many ways to try everything';
 
 /** What a host can do, whatever is wanted of it. */
 export interface Survey {
@@ -69,7 +68,8 @@ export function planOf({ devices }: Inventory, { wants, givesConsole }: Wish): R
   const survey = { groups, units, machinesMax: units.length, sizes: achievableSizes(pieces), hasBoard };
   if (units.length === 0) return err(refusalOf(survey, wants ?? [1]));
   const solution = wants === null ? wholeUnits(units) : solve(pieces, wants);
-  if (solution.kind === 'too_many') return err({ survey, reason: TOO_MANY, change: [], instead: [] });
+  if (solution.kind === 'too_many')
+    return err({ survey, reason: TOO_MANY, change: ['Ask for fewer machines at once'], instead: [] });
   if (solution.kind === 'none') return err(refusalOf(survey, wants ?? []));
   const lots = solution.shares.map((share) => lotOf(share, units));
   const used = new Set(lots.flatMap((lot) => lot.units));

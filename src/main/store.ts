@@ -1,9 +1,11 @@
 /** Which store the configuration means, and what people are told about it. */
 import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Ids } from '../base/ids.ts';
 import type { Store } from '../engine/ports.ts';
 import { openPostgresStore } from '../store/postgres/store.ts';
+import { timelineFile } from '../store/postgres/timeline.ts';
 import { parseAddress } from '../store/postgres/url.ts';
 import { openSqliteStore } from '../store/sqlite/store.ts';
 import type { Config } from './config.ts';
@@ -29,10 +31,15 @@ export async function openStore(
     const store = await openSqliteStore({ dir: config.data, version: VERSION, ...ports });
     return { store, place: config.data, warnings: store.warnings };
   }
-  // The server's own key is in it, whatever stores the rest.
+  // The server's own key is in it, and which primary was the last, whatever stores the rest.
   mkdirSync(config.data, { recursive: true, mode: 0o700 });
   chmodSync(config.data, 0o700);
-  const store = await openPostgresStore({ ...databaseOf(config.store), version: VERSION, ...ports });
+  const store = await openPostgresStore({
+    ...databaseOf(config.store),
+    version: VERSION,
+    timelines: timelineFile(join(config.data, 'database-timeline')),
+    ...ports,
+  });
   return { store, place: `${store.place} and ${config.data}`, warnings: store.warnings };
 }
 

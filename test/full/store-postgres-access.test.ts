@@ -1,12 +1,13 @@
 /** How a server gets into a database, and which databases it takes: passwords, TLS, versions of the schema. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createMigration } from '../../src/store/migrations.ts';
 import { readMigrations } from '../../src/store/postgres/migrations.ts';
+import { timelineFile } from '../../src/store/postgres/timeline.ts';
 import { batchMaker, put, sampleEvent, sampleLease } from '../integration/store-samples.ts';
 import { openStoreAt } from '../support/postgres-store.ts';
 import { PostgresServer } from '../support/postgres.ts';
@@ -22,6 +23,7 @@ beforeAll(async () => {
   server = await PostgresServer.start({
     hba: [
       'host all postgres 127.0.0.1/32 trust',
+      'host replication postgres 127.0.0.1/32 trust',
       'hostnossl all guarded 127.0.0.1/32 scram-sha-256',
       'hostssl all secure 127.0.0.1/32 trust',
     ],
@@ -101,6 +103,52 @@ describe('TLS', () => {
     await expect(open('sslmode=verify-full')).rejects.toThrow(/self-signed|certificate/);
     await expect(open(`sslrootcert=${ca}&sslmode=verify-full`, 'localhost')).rejects.toThrow(/localhost/);
     await expect(open('sslmode=disable')).rejects.toThrow(/no pg_hba\.conf entry/);
+  });
+});
+
+describe('an old primary beside the promoted one', () => {
+  let promoted: PostgresServer;
+  beforeAll(async () => {
+    promoted = await PostgresServer.start({ standbyOf: { primary: server, name: 'second' } });
+    await promoted.promote();
+  });
+  afterAll(() => promoted.remove());
+
+  test('is not taken though it stands first, nor alone after a restart until the file is removed', async () => {
+    await promoted.sql(`CREATE DATABASE ${database} TEMPLATE template0`);
+    const path = join(dir, 'database-timeline');
+    const timelines = timelineFile(path);
+    const both = `postgresql://postgres@127.0.0.1:${server.port},127.0.0.1:${promoted.port}/${database}`;
+    const tables = async (of: PostgresServer): Promise<unknown> =>
+      (await of.sql("SELECT to_regclass('leases')::text AS leases", database))[0]?.['leases'];
+
+    await (await openStoreAt(both, { timelines })).close();
+    expect([await tables(server), await tables(promoted)]).toEqual([null, 'leases']);
+    expect(readFileSync(path, 'utf8')).toMatch(/^\d+ 2\n$/);
+
+    const alone = server.url(database);
+    await expect(openStoreAt(alone, { timelines: timelineFile(path) })).rejects.toThrow(
+      /old primary \(timeline 1, but 2 was seen\).* stop Berth and remove .*database-timeline/,
+    );
+    expect(await tables(server)).toBeNull();
+    rmSync(path);
+    await (await openStoreAt(alone, { timelines: timelineFile(path) })).close();
+    expect(readFileSync(path, 'utf8')).toMatch(/^\d+ 1\n$/);
+  });
+
+  test('a file that says no timeline is refused with what to do', async () => {
+    const path = join(dir, 'no-timeline');
+    writeFileSync(path, '2');
+    await expect(openStoreAt(server.url(database), { timelines: timelineFile(path) })).rejects.toThrow(
+      /no-timeline is no timeline of a database: stop Berth and remove/,
+    );
+  });
+
+  test('another cluster has a count of its own', async () => {
+    const timelines = timelineFile(join(dir, 'other-timeline'));
+    timelines.keep({ system: '1', number: 7 });
+    await (await openStoreAt(server.url(database), { timelines })).close();
+    expect(timelines.read()?.number).toBe(1);
   });
 });
 

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import type { Ids } from '../../base/ids.ts';
 import { newDeploymentId } from '../control.ts';
-import { connectPrimary } from './connect.ts';
+import { ANY_TIMELINE, connectPrimary } from './connect.ts';
 import { lockDatabase } from './lock.ts';
 import { migrate, readMigrations } from './migrations.ts';
 import type { PasswordSources } from './password.ts';
@@ -23,10 +23,7 @@ export async function openBare(options: {
 }): Promise<Session> {
   const { address, passwords, clock, version } = options;
   const name = `berth ${version.slice(0, 20)} ${randomUUID()}`;
-  const { session } = await connectPrimary({ address, passwords, clock, name }, LIMITS, {
-    first: 0,
-    timelineMin: 0,
-  });
+  const { session } = await connectPrimary({ address, passwords, clock, name }, LIMITS, ANY_TIMELINE);
   try {
     await lockDatabase(session, { address: printAddress(address), sessionName: name });
     await migrate(session, readMigrations(), newDeploymentId(options.ids.next()));

@@ -1,6 +1,7 @@
 /**
- * From an address to a connection with a server that takes writes: hosts are tried in turn, each within a
- * bounded time, and a standby is none of them. Owns what every session is told at its start.
+ * From an address to a connection with a server that takes writes: all hosts are asked at once, each within a
+ * bounded time; a standby is none of them, and of several the one that was promoted last is meant. Owns what
+ * every session is told at its start.
  */
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
@@ -10,12 +11,15 @@ import { StoreError } from '../../engine/ports.ts';
 import { numberAt, textAt, theRow } from '../row.ts';
 import { passwordFor, type PasswordSources } from './password.ts';
 import { openSession, type Session } from './session.ts';
+import { isOutdated, type Timeline } from './timeline.ts';
 import { printHost, type Address, type HostPort } from './url.ts';
 
 /** The oldest release that the migrations are written for and tested with: 15. */
 const VERSION_MIN = 150_000;
 /** A host that is switched off answers nothing at all: what trying it may cost of the time of a failover. */
 const CONNECT_TIMEOUT_MS = 2000;
+/** The same for one that accepts us and then says nothing of itself. */
+const EXAMINE_MS_MAX = 5000;
 
 /** How long a session may take for one thing, ms; the server ends what takes longer. */
 export interface SessionLimits {
@@ -39,8 +43,7 @@ export interface Primary {
   readonly session: Session;
   /** Process of the server that serves the session. */
   readonly backendPid: number;
-  /** Raised by each promotion: an old primary that comes back alone has a lower one. */
-  readonly timeline: number;
+  readonly timeline: Timeline;
 }
 
 /**
@@ -56,33 +59,43 @@ const KEEPALIVES = {
 
 /** Which host will do. */
 export interface Choice {
-  /** Where the round over the hosts begins; counts from 0. */
+  /** Which host is preferred among equals, and those after it in the round; counts from 0. */
   readonly first: number;
   /** The newest timeline that was seen: a server with an older one has missed a promotion. */
-  readonly timelineMin: number;
+  readonly seen: Timeline | null;
+  /** What an operator does where the older one is wanted all the same; a clause. */
+  readonly wayOut: string;
 }
 
+/** Where nothing was seen before: the newest of those that answer. */
+export const ANY_TIMELINE: Choice = { first: 0, seen: null, wayOut: 'start anew' };
+
 /**
- * The first host that takes writes. Rejects with StoreError `refused`, which says what each host said.
+ * The host that takes writes and was promoted last. An old primary that came back takes writes too, so all
+ * that can be reached are asked before one is chosen. Rejects with StoreError `refused`, which says what each
+ * host said.
  */
 export async function connectPrimary(
   connector: Connector,
   limits: SessionLimits,
-  { first, timelineMin }: Choice,
+  choice: Choice,
 ): Promise<Primary> {
   const { hosts } = connector.address;
+  const round = hosts.map((_host, index) => hosts[(choice.first + index) % hosts.length] ?? hosts[index]);
+  const places = round.filter((place) => place !== undefined);
+  const asked = await Promise.allSettled(places.map((place) => connectTo(connector, place, limits, choice)));
+  const found = asked.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  // Stable: of equals the first of the round.
+  const [newest, ...others] = found.toSorted((a, b) => b.timeline.number - a.timeline.number);
+  for (const { session } of others) session.destroy();
+  if (newest !== undefined) return newest;
   const said: string[] = [];
-  for (let tried = 0; tried < hosts.length; tried++) {
-    const place = hosts[(first + tried) % hosts.length];
-    if (place === undefined) break;
-    try {
-      return await connectTo(connector, place, limits, timelineMin);
-    } catch (error) {
-      if (error instanceof StoreError && error.code !== 'closed') throw error;
-      said.push(
-        `${printHost(place)}: ${error instanceof Error ? error.message || error.name : String(error)}`,
-      );
-    }
+  for (const [index, one] of asked.entries()) {
+    const place = places[index];
+    if (one.status === 'fulfilled' || place === undefined) continue;
+    const error: unknown = one.reason;
+    if (error instanceof StoreError && error.code !== 'closed') throw error;
+    said.push(`${printHost(place)}: ${error instanceof Error ? error.message || error.name : String(error)}`);
   }
   throw new StoreError('refused', `no database server takes writes (${said.join('; ')})`);
 }
@@ -92,14 +105,17 @@ async function connectTo(
   connector: Connector,
   place: HostPort,
   limits: SessionLimits,
-  timelineMin: number,
+  { seen, wayOut }: Choice,
 ): Promise<Primary> {
   const session = await openAt(connector, place, limits);
   try {
     const examined = await examine(session);
-    if (examined.timeline < timelineMin) {
-      const seen = `timeline ${examined.timeline}, but ${timelineMin} was seen`;
-      throw new StoreError('closed', `is an old primary (${seen}): others have gone on without it`);
+    if (isOutdated(examined.timeline, seen)) {
+      const numbers = `timeline ${examined.timeline.number}, but ${seen?.number} was seen`;
+      throw new StoreError(
+        'closed',
+        `is an old primary (${numbers}): others have gone on without it; if it is meant, ${wayOut}`,
+      );
     }
     return { session, ...examined };
   } catch (error) {
@@ -124,14 +140,16 @@ export async function openAt(connector: Connector, place: HostPort, limits: Sess
 }
 
 async function examine(session: Session): Promise<Omit<Primary, 'session'>> {
-  const { rows } = await session.ask({
+  const statement = {
     text:
       "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean AS is_standby, " +
       "current_setting('server_version_num')::int AS version, current_setting('server_version') AS " +
       'version_text, pg_backend_pid() AS backend_pid, ' +
+      '(SELECT system_identifier FROM pg_control_system())::text AS system, ' +
       "CASE WHEN pg_is_in_recovery() THEN '0' ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) " +
       'END AS timeline',
-  });
+  };
+  const { rows } = await session.ask(statement, EXAMINE_MS_MAX);
   const row = theRow(rows[0]);
   if (numberAt(row, 'version') < VERSION_MIN) {
     throw new StoreError(
@@ -142,7 +160,7 @@ async function examine(session: Session): Promise<Omit<Primary, 'session'>> {
   if (row['is_standby'] === true) throw new StoreError('closed', 'is a standby, or read-only');
   return {
     backendPid: numberAt(row, 'backend_pid'),
-    timeline: Number.parseInt(textAt(row, 'timeline'), 16),
+    timeline: { system: textAt(row, 'system'), number: Number.parseInt(textAt(row, 'timeline'), 16) },
   };
 }
 

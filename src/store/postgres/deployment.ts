@@ -1,7 +1,7 @@
 /** A look at a database that a server may be using: without its lock, and without changing anything. */
 import type { Clock } from '../../base/clock.ts';
 import { textAt } from '../row.ts';
-import { connectPrimary, type SessionLimits } from './connect.ts';
+import { ANY_TIMELINE, connectPrimary, type SessionLimits } from './connect.ts';
 import type { PasswordSources } from './password.ts';
 import type { Address } from './url.ts';
 
@@ -13,7 +13,7 @@ export async function readDeploymentId(
   clock: Clock,
 ): Promise<string | null> {
   const connector = { ...database, clock, name: 'berth doctor' };
-  const { session } = await connectPrimary(connector, LIMITS, { first: 0, timelineMin: 0 });
+  const { session } = await connectPrimary(connector, LIMITS, ANY_TIMELINE);
   try {
     const { rows } = await session.ask({ text: 'SELECT deployment_id FROM control' });
     return rows[0] === undefined ? null : textAt(rows[0], 'deployment_id');

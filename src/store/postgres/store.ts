@@ -12,7 +12,14 @@ import { SchemaError, type Migration } from '../migrations.ts';
 import { planWrite } from '../plan.ts';
 import { numberAt, theRow } from '../row.ts';
 import { commitStatement, prepareCommits } from './commit.ts';
-import { connectPrimary, openAt, type Connector, type Primary, type SessionLimits } from './connect.ts';
+import {
+  ANY_TIMELINE,
+  connectPrimary,
+  openAt,
+  type Connector,
+  type Primary,
+  type SessionLimits,
+} from './connect.ts';
 import { durabilityWarnings } from './durability.ts';
 import { storeErrorOf } from './failure.ts';
 import { lockDatabase, type LockOptions } from './lock.ts';
@@ -31,6 +38,7 @@ import {
 import { createReaders, type Readers } from './readers.ts';
 import { readUsed, sumUsage } from './usage-reader.ts';
 import type { Row, Session, Statement } from './session.ts';
+import type { Timeline, TimelineMemory } from './timeline.ts';
 import { printAddress, type Address } from './url.ts';
 
 export interface PostgresStoreOptions {
@@ -40,6 +48,8 @@ export interface PostgresStoreOptions {
   readonly version: string;
   readonly clock: Clock;
   readonly ids: Ids;
+  /** Which timeline was seen before this process. Default: none, and none is kept. */
+  readonly timelines?: TimelineMemory;
   /** Default: `LIMITS`. */
   readonly limits?: Partial<SessionLimits>;
   /** Default: those of this program. */
@@ -123,9 +133,9 @@ class Link {
   /** One at a time: two openings would wait for each other's lock. */
   #opening: Promise<Opened> | null = null;
   #closed = false;
-  /** Which of the hosts is tried first: after a failure the next one. */
+  /** Which of the hosts is preferred among equals: after a failure the next one. */
   #first = 0;
-  #timeline = 0;
+  #seen: Timeline | null = null;
 
   constructor(connector: Connector, options: PostgresStoreOptions) {
     this.#connector = connector;
@@ -180,9 +190,11 @@ class Link {
   }
 
   async #connect(): Promise<Opened> {
+    this.#seen ??= this.#options.timelines?.read() ?? null;
     const primary = await connectPrimary(this.#connector, this.#limits, {
       first: this.#first++,
-      timelineMin: this.#timeline,
+      seen: this.#seen,
+      wayOut: this.#options.timelines?.wayOut ?? ANY_TIMELINE.wayOut,
     });
     try {
       return await this.#takeOver(primary);
@@ -198,11 +210,18 @@ class Link {
     await lock(session, { address: printAddress(address), sessionName: this.#connector.name });
     const created = await migrate(session, migrations, newDeploymentId(ids.next()));
     await prepareCommits(session);
-    this.#timeline = timeline;
-    // The host that serves us is the one to ask first when the connection is lost.
+    this.#remember(timeline);
+    // The host that serves us is preferred when the connection is lost.
     this.#first = this.#connector.address.hosts.indexOf(session.place);
     const readers = createReaders(() => openAt(this.#connector, session.place, this.#limits));
     return { ...primary, created, readers };
+  }
+
+  /** Before anything is done on it. */
+  #remember(timeline: Timeline): void {
+    const isKept = this.#seen?.system === timeline.system && this.#seen.number === timeline.number;
+    if (!isKept) this.#options.timelines?.keep(timeline);
+    this.#seen = timeline;
   }
 }
 

@@ -21,6 +21,7 @@ import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/base/units.ts';
 import { asId } from '../../src/base/ids.ts';
 import { NO_REFS } from '../../src/domain/model/lease.ts';
 import { backUp, checkBackup, restore } from '../../src/main/backup.ts';
+import { markMoved } from '../../src/store/sqlite/moved.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';
 import { leaseId, SimulatedService } from '../support/simulated-service.ts';
 
@@ -197,6 +198,15 @@ describe('the folder', () => {
     writeFileSync(file, 'noise');
     await expect(restoreNow(true)).rejects.toThrow('no backup of Berth');
     expect(readdirSync(data)).toEqual(names);
+  });
+
+  test('whose store has moved to a database is not backed up, but its key is', async () => {
+    await fill();
+    markMoved(join(data, 'berth.sqlite'), 'postgresql://berth@db1.example.org/berth');
+    await expect(backUpNow()).rejects.toThrow(/moved to postgresql:\/\/berth@db1.example.org\/berth.*store.url/);
+    expect(existsSync(file)).toBe(false);
+    await backUpNow(true);
+    expect(await checkBackup(file, null)).toMatchObject({ hasKey: true, revision: null });
   });
 
   test('is not overwritten by a backup, and a key alone replaces the key alone', async () => {

@@ -1,10 +1,10 @@
 /** Which store the configuration means, and what people are told about it. */
-import { chmodSync, mkdirSync } from 'node:fs';
 import type { Clock } from '../base/clock.ts';
 import type { Ids } from '../base/ids.ts';
 import type { Store } from '../engine/ports.ts';
 import { openPostgresStore } from '../store/postgres/store.ts';
 import { parseAddress } from '../store/postgres/url.ts';
+import { makePrivate } from '../store/sqlite/folder.ts';
 import { openSqliteStore } from '../store/sqlite/store.ts';
 import type { Config } from './config.ts';
 import { ServeFailure } from './options.ts';
@@ -30,8 +30,7 @@ export async function openStore(
     return { store, place: config.data, warnings: store.warnings };
   }
   // The server's own key is in it, whatever stores the rest.
-  mkdirSync(config.data, { recursive: true, mode: 0o700 });
-  chmodSync(config.data, 0o700);
+  makePrivate(config.data);
   const store = await openPostgresStore({ ...databaseOf(config.store), version: VERSION, ...ports });
   return { store, place: `${store.place} and ${config.data}`, warnings: store.warnings };
 }

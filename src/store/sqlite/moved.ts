@@ -20,6 +20,16 @@ export function markMoved(path: string, place: string): void {
   }
 }
 
+/** Takes the mark away again; for the holder of the folder's lock. */
+export function unmarkMoved(path: string): void {
+  const db = new DatabaseSync(path);
+  try {
+    db.prepare('DELETE FROM schema_migrations WHERE id = ?').run(MOVED_ID);
+  } finally {
+    db.close();
+  }
+}
+
 /** What the mark says (`moved to PLACE`); null: this is the store. */
 export function movedMark(db: DatabaseSync): string | null {
   const row = db.prepare('SELECT name FROM schema_migrations WHERE id = ?').get(MOVED_ID);

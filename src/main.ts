@@ -53,7 +53,14 @@ const server: ServerCommands = {
   },
   async migrateStore(options) {
     const { migrateStore } = await import('./main/store-migrate.ts');
-    return onDataFolder('The database is as it was.', () => migrateStore(options, systemClock));
+    const { StoreError } = await import('./engine/ports.ts');
+    return onDataFolder(
+      (error) =>
+        error instanceof StoreError && error.code === 'in_doubt'
+          ? 'The source is marked as moved, and nothing else in it was changed.'
+          : 'No record was moved, and the source is as it was.',
+      () => migrateStore(options, systemClock),
+    );
   },
   async doctor(options) {
     const { examineClouds } = await import('./main/doctor.ts');
@@ -98,12 +105,15 @@ async function cloudLogins(): Promise<CloudLogins> {
 }
 
 /** Tells what goes wrong with a data folder or a backup as a failure with what to do. */
-async function onDataFolder<T>(fix: string, act: () => Promise<T>): Promise<T> {
+async function onDataFolder<T>(fix: string | ((error: Error) => string), act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    if (DATA_FAILURES.has(error.name)) throw new CliFailure(error.message, fix, 1, { cause: error });
+    if (DATA_FAILURES.has(error.name)) {
+      const hint = typeof fix === 'string' ? fix : fix(error);
+      throw new CliFailure(error.message, hint, 1, { cause: error });
+    }
     throw systemFailure(error) ?? error;
   }
 }

@@ -1,5 +1,5 @@
 /** `berth backup` and `berth restore`: an operator's work on the data folder, without a server. */
-import { copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, stat, writeFile } from 'node:fs/promises';
 import { existsSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -15,8 +15,10 @@ import {
   type StoreManifest,
 } from '../store/backup/manifest.ts';
 import { isSealed } from '../store/backup/seal.ts';
+import { staged } from '../store/backup/stage.ts';
 import { withoutPassword } from '../store/postgres/url.ts';
 import { checkStore, copyStore } from '../store/sqlite/copy.ts';
+import { makePrivate } from '../store/sqlite/folder.ts';
 import { installBackup } from '../store/sqlite/restore.ts';
 import { resolveData, ServeFailure } from './options.ts';
 import { VERSION } from './version.ts';
@@ -102,7 +104,8 @@ export async function checkBackup(file: string, passphrasePath: string | null): 
 export async function restore(options: RestoreOptions, clock: Clock): Promise<RestoreReport> {
   const { dir, storeUrl } = await resolveData(options);
   const passphrase = await readPassphrase(options.passphrasePath);
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  // Before the stage is in it: it has to be empty, or ours.
+  makePrivate(dir);
   return staged(join(dir, '.restore-'), async (stage) => {
     const { manifest, parts } = await unpackChecked(options.path, stage, passphrase);
     if (storeUrl !== null && parts.has(STORE)) throw databaseFailure(storeUrl, 'restore');
@@ -148,16 +151,6 @@ async function unpackChecked(
   const manifest = parseManifest(await readFile(join(stage, MANIFEST), 'utf8'));
   if (parts.has(STORE)) checkStore(join(stage, STORE));
   return { manifest, parts };
-}
-
-/** Gives a private folder to `act`, and removes it afterwards. */
-async function staged<T>(prefix: string, act: (stage: string) => Promise<T>): Promise<T> {
-  const stage = await mkdtemp(prefix);
-  try {
-    return await act(stage);
-  } finally {
-    await rm(stage, { recursive: true, force: true });
-  }
 }
 
 /** The file's content without the end of its last line. */

@@ -1,5 +1,4 @@
 /** Which store the configuration means, and what people are told about it. */
-import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Ids } from '../base/ids.ts';
@@ -7,6 +6,7 @@ import type { Store } from '../engine/ports.ts';
 import { openPostgresStore } from '../store/postgres/store.ts';
 import { timelineFile } from '../store/postgres/timeline.ts';
 import { parseAddress } from '../store/postgres/url.ts';
+import { makePrivate } from '../store/sqlite/folder.ts';
 import { openSqliteStore } from '../store/sqlite/store.ts';
 import type { Config } from './config.ts';
 import { ServeFailure } from './options.ts';
@@ -32,8 +32,7 @@ export async function openStore(
     return { store, place: config.data, warnings: store.warnings };
   }
   // The server's own key is in it, and which primary was the last, whatever stores the rest.
-  mkdirSync(config.data, { recursive: true, mode: 0o700 });
-  chmodSync(config.data, 0o700);
+  makePrivate(config.data);
   const store = await openPostgresStore({
     ...databaseOf(config.store),
     version: VERSION,

@@ -1,5 +1,5 @@
 /** A store with a history moves from SQLite to a real PostgreSQL, and every planted difference is found. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -175,4 +175,50 @@ test('a database with records, and a store in use, are left alone', { timeout: W
   await expect(migrate()).rejects.toThrow('has records of Berth already');
   // Nothing was marked.
   await (await openSqliteStore({ dir: data, ...ports })).close();
+});
+
+/** What the database does at the COMMIT of the transfer. */
+async function atCommit(statement: string): Promise<void> {
+  await (await openBare({ address: address(), passwords: { file: null, env: {} }, ...ports })).end();
+  for (const text of [
+    `CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${statement}; RETURN NULL; END $$`,
+    `CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON epoch DEFERRABLE INITIALLY DEFERRED
+       FOR EACH ROW EXECUTE FUNCTION late()`,
+  ])
+    await server.sql(text, database);
+}
+
+test('a refusal at the very end leaves the source in use', { timeout: WAIT_MS }, async () => {
+  await history();
+  await atCommit("RAISE EXCEPTION 'not today'");
+  await expect(migrate()).rejects.toMatchObject({
+    code: 'refused',
+    message: expect.stringContaining('not today'),
+  });
+  await (await openSqliteStore({ dir: data, ...ports })).close();
+  await server.sql('DROP FUNCTION late() CASCADE', database);
+  await migrate();
+});
+
+test(
+  'an end that nobody confirms is told, and no server starts on the source',
+  { timeout: WAIT_MS },
+  async () => {
+    await history();
+    await atCommit('PERFORM pg_terminate_backend(pg_backend_pid())');
+    await expect(migrate()).rejects.toMatchObject({
+      code: 'in_doubt',
+      message: expect.stringMatching(/count\(\*\) FROM batches.*WHERE id = 999999/),
+    });
+    expect(readdirSync(data).filter((name) => name.startsWith('.'))).toEqual([]);
+    await expect(openSqliteStore({ dir: data, ...ports })).rejects.toThrow('moved to');
+  },
+);
+
+test('what cannot be meant is named by its option, and leaves nothing behind', async () => {
+  await expect(migrate()).rejects.toThrow(`--from: there is no store at ${data}`);
+  expect(readdirSync(data)).toEqual([]);
+  await (await openSqliteStore({ dir: data, ...ports })).close();
+  const wrong = { from: data, to: 'http://db1.example.org', passwordPath: null, say: () => {} };
+  await expect(migrateStore(wrong, systemClock)).rejects.toThrow('--to is not postgresql://');
 });

@@ -81,7 +81,12 @@ describe('an empty store in front of a cloud with marks', { timeout: WAIT_MS }, 
     expect(dry.map((row) => row['Result'])).toEqual(Array(3).fill('would be adopted'));
     expect(await leases(cli)).toEqual([]);
 
-    const done = await rows(cli, 'rebuild');
+    expect(await cli.run('rebuild')).toBe(2);
+    expect(cli.stderr()).toContain(`berth rebuild --deployment ${lost}`);
+    expect(await leases(cli)).toEqual([]);
+    expect(second?.engine.world.control.deploymentId).not.toBe(lost);
+
+    const done = await rows(cli, 'rebuild', '--deployment', lost);
     expect(done.map((row) => row['Result'])).toEqual(Array(3).fill('adopted'));
     expect(await leases(cli)).toEqual(before);
     expect(second?.engine.world.control.deploymentId).toBe(lost);
@@ -103,8 +108,8 @@ describe('an empty store in front of a cloud with marks', { timeout: WAIT_MS }, 
   });
 
   test('what is back can be used: the shelved one comes back, all go at their end', async () => {
-    const { cli } = await lose();
-    await ok(cli, 'rebuild', '--for', '2h');
+    const { cli, lost } = await lose();
+    await ok(cli, 'rebuild', '--deployment', lost, '--for', '2h');
     await second?.engine.command('test', { type: 'service.mode', mode: { kind: 'act' } });
     await ok(cli, 'lease', 'unshelve', 'three');
     const state = (name: string): string | undefined =>
@@ -118,7 +123,7 @@ describe('an empty store in front of a cloud with marks', { timeout: WAIT_MS }, 
   });
 
   test('what cannot be taken is left, with the reason', async () => {
-    const { cli } = await lose();
+    const { cli, lost } = await lose();
     for (const server of first.cloud.servers.values()) {
       if (server.name === 'one') Object.assign(server, { vmState: 'stopped' });
       if (server.name === 'two') Object.assign(server.metadata, { berth_duration_s: 'long' });
@@ -128,7 +133,7 @@ describe('an empty store in front of a cloud with marks', { timeout: WAIT_MS }, 
       cli.stdout().includes('SHUTOFF')
     );
     await until(shows, 'the cloud to be looked at again');
-    expect(await cli.run('rebuild', '-f', 'json')).toBe(1);
+    expect(await cli.run('rebuild', '--deployment', lost, '-f', 'json')).toBe(1);
     const results = (JSON.parse(cli.stdout()) as readonly Row[]).map(
       (row) => `${String(row['Name'])}: ${String(row['Why'])}`,
     );
@@ -138,7 +143,7 @@ describe('an empty store in front of a cloud with marks', { timeout: WAIT_MS }, 
       'two: it does not say for how long it was lent: give --for',
     ]);
     expect(cli.stderr()).toContain('3 servers found, 1 adopted, 2 left');
-    expect(await cli.run('rebuild', '--for', '2h')).toBe(1);
+    expect(await cli.run('rebuild', '--deployment', lost, '--for', '2h')).toBe(1);
     expect(second?.engine.world.leases.size).toBe(2);
   });
 

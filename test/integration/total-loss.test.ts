@@ -1,5 +1,6 @@
 /** A data folder that is lost and restored from a backup older than the cloud. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   createWriteStream,
   existsSync,
@@ -8,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +23,9 @@ import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/base/units.ts';
 import { asId } from '../../src/base/ids.ts';
 import { NO_REFS } from '../../src/domain/model/lease.ts';
 import { backUp, checkBackup, restore } from '../../src/main/backup.ts';
+import { markMoved } from '../../src/store/sqlite/moved.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';
+import { eventually } from '../support/process.ts';
 import { leaseId, SimulatedService } from '../support/simulated-service.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -199,6 +203,17 @@ describe('the folder', () => {
     expect(readdirSync(data)).toEqual(names);
   });
 
+  test('whose store has moved to a database is not backed up, but its key is', async () => {
+    await fill();
+    markMoved(join(data, 'berth.sqlite'), 'postgresql://berth@db1.example.org/berth');
+    await expect(backUpNow()).rejects.toThrow(
+      /moved to postgresql:\/\/berth@db1.example.org\/berth.*store.url/,
+    );
+    expect(existsSync(file)).toBe(false);
+    await backUpNow(true);
+    expect(await checkBackup(file, null)).toMatchObject({ hasKey: true, revision: null });
+  });
+
   test('is not overwritten by a backup, and a key alone replaces the key alone', async () => {
     await fill();
     await backUpNow(true);
@@ -257,6 +272,32 @@ test('a backup under constant commits is whole, as of one of them', { timeout: 6
   writer.isOver = true;
   await writing;
   await store.close();
+});
+
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+  'a backup that %s ends leaves nothing behind',
+  async (signal) => {
+    await (await openStore()).close();
+    const argv = ['--disable-warning=ExperimentalWarning', MAIN, 'backup', '--data', data, '-'];
+    // Nobody reads what it writes, so it stands with its stage full.
+    const program = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'ignore'] });
+    const ended = once(program, 'exit');
+    const isFull = (name: string): boolean => existsSync(join(data, name, 'SHA256SUMS'));
+    await eventually('the stage', 40_000, () => readdirSync(data).some(isFull));
+    program.kill(signal);
+    expect(await ended).toEqual([null, signal]);
+    expect(readdirSync(data).filter((name) => name.startsWith('.'))).toEqual([]);
+  },
+);
+
+test('what a kill has left behind is swept by the next backup, and nothing else', async () => {
+  await (await openStore()).close();
+  const old = new Date(Date.now() - DAY_MS);
+  for (const name of ['.backup-abc123', '.backup-notours', '.backup-new123']) mkdirSync(join(data, name));
+  for (const name of ['.backup-abc123', '.backup-notours']) utimesSync(join(data, name), old, old);
+  await backUpNow();
+  const names = readdirSync(data).filter((name) => name.startsWith('.backup-'));
+  expect(names.toSorted()).toEqual(['.backup-new123', '.backup-notours']);
 });
 
 function openStore(): ReturnType<typeof openSqliteStore> {

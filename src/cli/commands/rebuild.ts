@@ -41,12 +41,19 @@ export const rebuild = defineCommand({
     'owner, project, flavor, host, address and id that the cloud tells. Nothing in the cloud is changed. A lease ends when ' +
     'its time is over by what its server says, but not within a day; or --for from now. What was extended, queued, or ' +
     'reserved is lost, and so are quotas, tokens and events. Repeating it does no harm. Then `berth serve --mode act`.',
-  examples: ['berth rebuild --dry-run', 'berth rebuild', 'berth rebuild --for 2d --deployment 4d21795e9eb2'],
+  examples: [
+    'berth rebuild --dry-run',
+    'berth rebuild --deployment 4d21795e9eb2',
+    'berth rebuild --for 2d --deployment 4d21795e9eb2',
+  ],
   args: {},
   options: {
     dryRun: flag('--dry-run', 'Say what would be done, and do nothing.'),
     duration: duration('--for DURATION', 'How long from now, whatever the servers say.'),
-    deployment: text('--deployment ID', 'Of these marks, where the cloud has those of several.'),
+    deployment: text(
+      '--deployment ID',
+      'The lost one, as --dry-run shows it; no Berth may work as it any more.',
+    ),
     atEnd: choice(
       '--at-end ACTION',
       ['shelve', 'delete'],
@@ -58,7 +65,7 @@ export const rebuild = defineCommand({
   },
   async run(context, { options }) {
     const { servers } = await context.client.listAdoptable();
-    const deployment = options.deployment ?? deploymentOf(servers);
+    const deployment = options.deployment ?? deploymentOf(servers, options.dryRun);
     if (deployment === null) {
       printList(context, options, columns(context.nowMs), [], 'There is nothing to bring back.');
       return EXIT.ok;
@@ -82,10 +89,17 @@ export const rebuild = defineCommand({
   },
 });
 
-/** null: there are no marks. */
-function deploymentOf(servers: readonly Found[]): string | null {
+/** null: there are no marks. Marks do not say whether the Berth of theirs still works: whoever asks has to. */
+function deploymentOf(servers: readonly Found[], dryRun: boolean): string | null {
   const [first, ...others] = new Set(servers.map((server) => server.deployment_id));
-  if (others.length === 0) return first ?? null;
+  if (first === undefined || (dryRun && others.length === 0)) return first ?? null;
+  if (others.length === 0) {
+    throw new CliFailure(
+      `the cloud has marks of deployment ${first}, and --deployment is not given`,
+      `If no Berth works as ${first} any more: berth rebuild --deployment ${first}`,
+      EXIT.usage,
+    );
+  }
   throw new CliFailure(
     `the cloud has marks of several deployments: ${[first, ...others].join(', ')}`,
     'Name the lost one with --deployment; a Berth that works must not be taken over.',

@@ -1,5 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -45,6 +56,16 @@ describe.each([
     for (const name of ALL)
       expect(readFileSync(join(dir, 'out', name))).toEqual(readFileSync(join(dir, 'in', name)));
     expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  test('is written neither through a link nor into a file that was there before', async () => {
+    const victim = join(dir, 'victim');
+    writeFileSync(victim, 'precious');
+    symlinkSync(victim, `${path}.partial`);
+    await made(passphrase);
+    expect(readFileSync(victim, 'utf8')).toBe('precious');
+    expect(lstatSync(path).isFile()).toBe(true);
+    expect(readdirSync(dir).toSorted()).toEqual(['backup', 'backup.partial', 'in', 'out', 'victim']);
   });
 
   // Each try of a passphrase is slow on purpose.

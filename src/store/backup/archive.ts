@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { open, readFile, rename, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
@@ -12,6 +12,7 @@ import { pipeline } from 'node:stream/promises';
 import { create, extract } from 'tar';
 import { BackupError } from './backup-error.ts';
 import { isSealed, seal, unseal } from './seal.ts';
+import { staged } from './stage.ts';
 
 /** The files that a backup may have, in their order. */
 export const PARTS = ['manifest.json', 'secrets.key', 'berth.sqlite'] as const;
@@ -28,16 +29,14 @@ export async function packFile(
   parts: readonly Part[],
   passphrase: Buffer | null,
 ): Promise<void> {
-  const draft = `${path}.partial`;
-  try {
-    await pack(createWriteStream(draft, { mode: 0o600 }), stage, parts, passphrase);
+  // A draft with a name that can be foreseen could be there already: with another mode, or as a link.
+  await staged(join(dirname(path), '.berth-backup-'), async (folder) => {
+    const draft = join(folder, 'draft');
+    await pack(createWriteStream(draft, { flags: 'wx', mode: 0o600 }), stage, parts, passphrase);
     await syncPath(draft);
     await rename(draft, path);
-    await syncPath(dirname(path));
-  } catch (error) {
-    await rm(draft, { force: true });
-    throw error;
-  }
+  });
+  await syncPath(dirname(path));
 }
 
 /** Packs the parts that lie in `stage` into a stream, and ends it. */

@@ -9,6 +9,7 @@ import { StoreError } from '../../engine/ports.ts';
 import { storeErrorOf } from './failure.ts';
 import { createPrivateFile } from './folder.ts';
 import { migrate, readMigrations } from './migrations.ts';
+import { movedMark } from './moved.ts';
 import { numberAt, textAt, theRow } from '../row.ts';
 
 /** What a store says of itself. */
@@ -23,19 +24,31 @@ export interface StoreFacts {
   readonly epoch: number;
 }
 
-/** Copies the store at `from` to `to` (0600). Throws StoreError. */
+/** Copies the store at `from` to `to` (0600). Throws StoreError; `refused` where it has moved to a database. */
 export function copyStore(from: string, to: string): StoreFacts {
   if (!existsSync(from)) throw new StoreError('refused', `there is no store at ${from}`);
   createPrivateFile(to);
   return translated(() => {
     const source = new DatabaseSync(from, { readOnly: true, timeout: BUSY_MS });
     try {
+      refuseMoved(source, from);
       source.prepare('VACUUM INTO ?').run(to);
     } finally {
       source.close();
     }
     return examine(to, readFacts);
   });
+}
+
+/** A copy would be of the past, and no Berth would start on it. */
+function refuseMoved(db: DatabaseSync, path: string): void {
+  const mark = movedMark(db);
+  if (mark === null) return;
+  throw new StoreError(
+    'refused',
+    `the store has ${mark}, ${path} is what it was before: name that in store.url of the configuration, ` +
+      'and see docs/operate/backup.md for its backup',
+  );
 }
 
 /**

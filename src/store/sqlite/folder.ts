@@ -2,7 +2,7 @@
  * The data folder: private, and on a disk of this machine, because SQLite's locks and fsync mean little
  * elsewhere.
  */
-import { chmodSync, closeSync, mkdirSync, openSync, statfsSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { StoreError } from '../../engine/ports.ts';
 
 /** Numbers of network file systems, from Linux's statfs(2) and linux/magic.h. */
@@ -23,13 +23,35 @@ const SHARED_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x01021997, '9p'],
 ]);
 
+/** What only a data folder has. */
+const OWN_FILES: readonly string[] = ['berth.sqlite', 'secrets.key', 'lock.sqlite'];
+/** A new disk has it. */
+const LOST_AND_FOUND = 'lost+found';
+
+/**
+ * Makes the data folder (0700) if need be, and one that others may read private, as long as it is ours: taking
+ * the rights from `/tmp` or somebody's home would break what others do there. Throws StoreError `refused`.
+ */
+export function makePrivate(dir: string): void {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  if ((statSync(dir).mode & 0o077) === 0) return;
+  const names = readdirSync(dir).filter((name) => name !== LOST_AND_FOUND);
+  if (names.length > 0 && !names.some((name) => OWN_FILES.includes(name))) {
+    throw new StoreError(
+      'refused',
+      `${dir} is open to others and has files that are not Berth's: name another folder as data (--data), ` +
+        `or, if it is for Berth alone, run: chmod 700 ${dir}`,
+    );
+  }
+  chmodSync(dir, 0o700);
+}
+
 /**
  * Makes the folder (0700) if need be. Returns what an operator should know about it; throws StoreError
- * `refused` on a network file system.
+ * `refused` on a network file system, and as `makePrivate` does.
  */
 export function prepareFolder(dir: string): readonly string[] {
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  chmodSync(dir, 0o700);
+  makePrivate(dir);
   // The numbers mean something else, or nothing, on other systems.
   if (process.platform !== 'linux') return [];
   const { type } = statfsSync(dir);

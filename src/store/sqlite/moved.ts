@@ -4,6 +4,7 @@
  */
 import { DatabaseSync } from 'node:sqlite';
 import { MOVED_ID } from '../migrations.ts';
+import { textAt } from '../row.ts';
 
 /** For the holder of the folder's lock. */
 export function markMoved(path: string, place: string): void {
@@ -17,4 +18,20 @@ export function markMoved(path: string, place: string): void {
   } finally {
     db.close();
   }
+}
+
+/** Takes the mark away again; for the holder of the folder's lock. */
+export function unmarkMoved(path: string): void {
+  const db = new DatabaseSync(path);
+  try {
+    db.prepare('DELETE FROM schema_migrations WHERE id = ?').run(MOVED_ID);
+  } finally {
+    db.close();
+  }
+}
+
+/** What the mark says (`moved to PLACE`); null: this is the store. */
+export function movedMark(db: DatabaseSync): string | null {
+  const row = db.prepare('SELECT name FROM schema_migrations WHERE id = ?').get(MOVED_ID);
+  return row === undefined ? null : textAt(row, 'name');
 }

@@ -27,6 +27,13 @@ export interface Difference {
   readonly what: 'missing' | 'different' | 'not in the source';
 }
 
+export interface TransferHooks {
+  /** Told the table and how many of its rows are done. */
+  readonly say: (table: string, rows: number) => void;
+  /** Everything is copied and equal; nothing is there for others yet. When it throws, all is taken back. */
+  readonly beforeCommit: () => void;
+}
+
 /** Rows in one statement: about a megabyte of leases. */
 const CHUNK_SIZE = 500;
 /** A million rows take minutes on a slow disk. */
@@ -35,13 +42,13 @@ const STATEMENT_MS_MAX = 600_000;
 const DIFFERENCES_MAX = 20;
 
 /**
- * For the holder of both locks. `say` is told the table and how many of its rows are done. Rejects with
- * StoreError `refused` where the database has records already, or a row differs afterwards.
+ * For the holder of both locks. Rejects with StoreError `refused` where the database has records already, or a
+ * row differs afterwards; with what `target` says where the COMMIT fails.
  */
 export async function transfer(
   source: DatabaseSync,
   target: Session,
-  say: (table: string, rows: number) => void,
+  on: TransferHooks,
 ): Promise<readonly TableReport[]> {
   await refuseUsed(target);
   const tables = tablesOf(source);
@@ -51,7 +58,7 @@ export async function transfer(
     for (const { name } of tables) await target.ask({ text: `ALTER TABLE "${name}" DISABLE TRIGGER USER` });
     // A new database has a control record and an epoch already.
     for (const { name } of tables.toReversed()) await target.ask({ text: `DELETE FROM "${name}"` });
-    for (const table of tables) await copyTable(source, target, table, say);
+    for (const table of tables) await copyTable(source, target, table, on.say);
     const { reports, differences } = await compareStores(source, target);
     const [first] = differences;
     if (first !== undefined) {
@@ -60,6 +67,7 @@ export async function transfer(
     for (const { name } of tables) await target.ask({ text: `ALTER TABLE "${name}" ENABLE TRIGGER USER` });
     // Whoever still has the source must not write here, and the next load takes one more.
     await target.ask({ text: 'UPDATE epoch SET epoch = epoch + 1' });
+    on.beforeCommit();
     return reports;
   });
   return value;

@@ -14,6 +14,8 @@ export class EngineError extends Error {
 export interface EngineHooks {
   /** Told of every failure that an operator should know; the engine itself logs nothing. */
   readonly onError?: (error: Error) => void;
+  /** Told when the store was loaded again and lacks what was acknowledged; the service is frozen then. */
+  readonly onRolledBack?: (reason: string) => void;
   /** Told when the engine stops by itself: the process has nothing to do any more. */
   readonly onStop?: (error: EngineError) => void;
 }

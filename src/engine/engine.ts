@@ -34,6 +34,7 @@ import {
   type Store,
   type StoredEvent,
 } from './ports.ts';
+import { freezeLoaded, lossOf } from './rolled-back.ts';
 import { JudgedTime } from './time.ts';
 import type { Idempotency, Outcome } from './views.ts';
 
@@ -342,7 +343,7 @@ export class Engine implements Core {
     this.#recovering = true;
     for (let attempt = 0; this.#stopped === null; attempt++) {
       try {
-        const loaded = await this.#store.load();
+        const loaded = await this.#loadChecked();
         const earlier = await readEarlierUse(this.#store, this.#settings.timeZone, this.nowMs());
         const committed = commit !== null && (await this.#store.hasBatch(commit.batchId));
         if (this.#stopped !== null) break;
@@ -372,6 +373,16 @@ export class Engine implements Core {
       }
     }
     for (const { pending } of answers) if (this.#stopped !== null) pending.reject(this.#stopped);
+  }
+
+  /** Loads; where acknowledged commits are missing, the service is frozen in the store first. */
+  async #loadChecked(): Promise<LoadedState> {
+    const loaded = await this.#store.load();
+    const loss = lossOf({ revision: this.#revision, eventSeq: this.#eventSeq }, loaded);
+    if (loss === null) return loaded;
+    this.#hooks.onRolledBack?.(loss);
+    const at = { store: this.#store, settings: this.#settings, ids: this.ids, nowMs: this.nowMs() };
+    return freezeLoaded(loaded, loss, at);
   }
 
   #adoptLoaded(loaded: LoadedState, earlier: readonly EarlierUse[]): void {

@@ -141,7 +141,11 @@ async function open({ config, options, logger, tls }: Parts, closers: Closer[]):
     prng: createPrng(Date.now() | 0),
     ids,
     settings: settingsOf(config),
-    hooks: { onError, onStop: (error) => stopped.resolve(error) },
+    hooks: {
+      onError,
+      onRolledBack: (reason) => logger.log('store_rolled_back', { reason }),
+      onStop: (error) => stopped.resolve(error),
+    },
   });
   closers.push(() => engine.stop());
   const providers = await openProviders(config, {

@@ -155,6 +155,12 @@ export const LOG_EVENTS = {
     when: 'At the start: the folder is readable by others, or a failover of the database could lose commits.',
     fields: ['place', 'reason'],
   },
+  store_rolled_back: {
+    level: 'error',
+    message: 'the store has lost acknowledged commits, the service is frozen',
+    when: 'The store was loaded again and is older than what was acknowledged: a failover to a standby that lagged.',
+    fields: ['reason'],
+  },
   engine_failed: {
     level: 'error',
     message: 'the engine failed',

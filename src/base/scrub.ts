@@ -12,8 +12,9 @@ const SECRETS: readonly RegExp[] = [
   /()\bberth_[\w-]{20,}/g,
   // Fernet tokens of Keystone: version 0x80 and a time, in URL-safe base64 (Fernet specification).
   /()\bgAAAA[\w-]{20,}={0,2}/g,
-  // The user part of a URL (RFC 3986, section 3.2.1).
-  /(\b[a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/@"'<>]{1,512}(?=@)/gi,
+  // The user part of a URL (RFC 3986, section 3.2.1). Not a database's that is a name alone: its password
+  // would stand behind a colon, and operators look for the address as it is shown elsewhere.
+  /(\b(?!postgres(?:ql)?:\/\/[^\s:/@"'<>]{1,128}@)[a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/@"'<>]{1,512}(?=@)/gi,
   /(\b(?:bearer|basic)\s+)[\w.~+/=-]{8,}/gi,
   // Fields of bodies and headers that clouds repeat in errors.
   /(["']?(?:password|secret|x-auth-token|x-subject-token|authorization|cookie)["']?\s*[:=]\s*)(?:"[^"]*"|'[^']*'|[^\s,;}]+)/gi,

@@ -11,7 +11,7 @@ import { Engine } from './engine.ts';
 import { StoreError, type Store } from './ports.ts';
 
 /** Two stores: what is committed to the first reaches the second too, until `lag`; `failOver` swaps them. */
-function pair(): { readonly store: Store; lag(): void; failOver(): void } {
+function pair(): { readonly store: Store; readonly lag: () => void; readonly failOver: () => void } {
   const [primary, standby] = ['primary', 'standby'].map(() =>
     createDirectStore(openCore(new DatabaseSync(':memory:'), { deploymentId: 'test00000000' })),
   ) as [Store, Store];
@@ -38,7 +38,7 @@ function pair(): { readonly store: Store; lag(): void; failOver(): void } {
 interface Opened {
   readonly engine: Engine;
   readonly told: string[];
-  borrow(id: string): Promise<boolean>;
+  readonly borrow: (id: string) => Promise<boolean>;
 }
 
 async function open(store: Store): Promise<Opened> {

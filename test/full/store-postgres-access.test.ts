@@ -178,6 +178,26 @@ describe('the schema', () => {
     await expect(changed).rejects.toMatchObject({ name: 'SchemaError', code: 'changed' });
   });
 
+  test('one that a newer version has taken while the connection was lost ends the store for good', async () => {
+    const store = await openStoreAt(server.url(database));
+    await store.load();
+    await server.sql(
+      "INSERT INTO schema_migrations (id, name, checksum) VALUES (9999, '9999-later.sql', 'x')",
+      database,
+    );
+    await server.sql(
+      'SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()',
+      'postgres',
+      [database],
+    );
+    await expect(store.load()).rejects.toMatchObject({
+      name: 'StoreError',
+      code: 'fenced',
+      message: expect.stringContaining('newer Berth (it has migration 9999-later.sql') as string,
+    });
+    await store.close();
+  });
+
   test('a database of another program is refused, and a migration that fails leaves nothing', async () => {
     await server.sql('CREATE TABLE theirs (a INTEGER)', database);
     const foreign = openStoreAt(server.url(database));

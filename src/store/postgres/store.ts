@@ -263,9 +263,10 @@ async function asStoreError<T>(phase: 'statement' | 'committing', run: () => Pro
   try {
     return await run();
   } catch (error) {
-    if (error instanceof SchemaError) throw error;
-    // Between our loss of the connection and this attempt somebody else has taken over.
-    if (error instanceof StoreLockedError) throw new StoreError('fenced', error.message, { cause: error });
+    // Between our loss of the connection and this attempt somebody else has taken over, or has brought the
+    // tables to another version: trying again helps neither.
+    if (error instanceof StoreLockedError || error instanceof SchemaError)
+      throw new StoreError('fenced', error.message, { cause: error });
     throw storeErrorOf(error, phase);
   }
 }

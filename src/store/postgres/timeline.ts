@@ -1,6 +1,6 @@
 /**
  * The newest timeline that Berth has seen, on disk: after a restart an old primary that is alone must not be
- * taken for the one that was promoted. Promotions count within one cluster, so its identity is kept beside it.
+ * taken for the one that was promoted. Promotions count within one cluster, so its identity is kept with it.
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { StoreError } from '../../engine/ports.ts';

@@ -1,5 +1,5 @@
 /** `berth store migrate`: a store moves from SQLite to PostgreSQL, with the server stopped. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../base/clock.ts';
@@ -12,6 +12,7 @@ import { lockFolder } from '../store/sqlite/lock.ts';
 import { markMoved } from '../store/sqlite/moved.ts';
 import { transfer } from '../store/transfer/to-postgres.ts';
 import { randomIds } from './bootstrap.ts';
+import { ServeFailure } from './options.ts';
 import { databaseOf } from './store.ts';
 import { VERSION } from './version.ts';
 
@@ -21,11 +22,14 @@ import { VERSION } from './version.ts';
  */
 export async function migrateStore(options: StoreMigrateOptions, clock: Clock): Promise<StoreMigrateReport> {
   const { from, to, passwordPath, say } = options;
-  const database = databaseOf({ url: to, password_file: passwordPath });
+  const database = databaseOf({ url: to, password_file: passwordPath }, '--to');
+  const path = join(from, 'berth.sqlite');
+  // Before anything is written there: it may be any folder, or none.
+  if (!existsSync(path))
+    throw new ServeFailure(`--from ${from} has no store: there is no berth.sqlite in it`);
   const lock = lockFolder(from, thisProcess(VERSION, clock));
   const stage = mkdtempSync(join(from, '.migrate-'));
   try {
-    const path = join(from, 'berth.sqlite');
     say('copying the source', 0);
     copyStore(path, join(stage, 'berth.sqlite'));
     // To the newest schema, as the database has.

@@ -36,11 +36,15 @@ export async function openStore(
   return { store, place: `${store.place} and ${config.data}`, warnings: store.warnings };
 }
 
-/** How the database is reached; the schema of the configuration has checked it. */
+/**
+ * How the database is reached. `name`: where the URL was given, for the message; the schema of the
+ * configuration has checked its own.
+ */
 export function databaseOf(
   store: NonNullable<Config['store']>,
+  name = 'store.url',
 ): Pick<Parameters<typeof openPostgresStore>[0], 'address' | 'passwords'> {
   const address = parseAddress(store.url);
-  if (!address.ok) throw new ServeFailure(`store.url ${address.error}`);
+  if (!address.ok) throw new ServeFailure(`${name} ${address.error}`);
   return { address: address.value, passwords: { file: store.password_file, env: process.env } };
 }

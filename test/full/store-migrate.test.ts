@@ -1,5 +1,5 @@
 /** A store with a history moves from SQLite to a real PostgreSQL, and every planted difference is found. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -175,4 +175,15 @@ test('a database with records, and a store in use, are left alone', { timeout: W
   await expect(migrate()).rejects.toThrow('has records of Berth already');
   // Nothing was marked.
   await (await openSqliteStore({ dir: data, ...ports })).close();
+});
+
+test('what is no address and what is no data folder are named, and nothing is written', async () => {
+  const options = { from: data, to: server.url(database), passwordPath: null, say: () => {} };
+  await expect(migrateStore({ ...options, to: 'http://x' }, systemClock)).rejects.toThrow(
+    '--to is not postgresql://USER@HOST:PORT/DATABASE',
+  );
+  await expect(migrateStore(options, systemClock)).rejects.toThrow(`--from ${data} has no store`);
+  expect(readdirSync(data)).toEqual([]);
+  const missing = join(dir, 'missing');
+  await expect(migrateStore({ ...options, from: missing }, systemClock)).rejects.toThrow('has no store');
 });

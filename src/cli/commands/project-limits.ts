@@ -39,8 +39,8 @@ export const projectSet = defineCommand({
   summary: 'Create a project, or change its name and limits',
   description:
     'What is not named stays as it is; none takes a limit away. Limits count what is held at one moment, and GPU-hours by the ' +
-    'month. The --user options limit each user of the project; with --user ID they do so for that user only, and nothing else ' +
-    'of the project is changed.',
+    'month. The --user options limit each user of the project; with --user ID they do so for that user only, and those of ' +
+    'the project need a call without it.',
   examples: [
     'berth project set ml --gpus 8 --leases 20',
     'berth project set ml --gpus V100=4 --gpu-hours 500 --max-duration 3d --queued 10',

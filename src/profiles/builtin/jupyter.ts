@@ -83,18 +83,21 @@ token=$home/.jupyter-token
         printf "JUPYTER_TOKEN='%s'\n" "$(cat "$token")"
     fi
 } >>/etc/berth-jupyter.env
-# Jupyter reads this folder before the user's own. A hash in the command line would be in the list of processes.
+# Jupyter looks here before it looks in the user's folder. As an argument the hash would be in the list of
+# processes.
 mkdir -p /etc/berth-jupyter
 rm -f /etc/berth-jupyter/jupyter_server_config.json
-[ -z "$P_PASSWORD_HASH" ] || printf '{"PasswordIdentityProvider": {"hashed_password": "%s"}}\n' "$P_PASSWORD_HASH" \
-    >/etc/berth-jupyter/jupyter_server_config.json
+if [ -n "$P_PASSWORD_HASH" ]; then
+    printf '{"PasswordIdentityProvider": {"hashed_password": "%s"}}\n' "$P_PASSWORD_HASH" \
+        >/etc/berth-jupyter/jupyter_server_config.json
+fi
 chown -R "$BERTH_USER:" /etc/berth-jupyter
 mkdir -p /etc/systemd/system/berth-jupyter.service.d
 printf '[Service]\nUser=%s\nWorkingDirectory=%s\n' "$BERTH_USER" "$home" \
     >/etc/systemd/system/berth-jupyter.service.d/user.conf
 cat >/usr/local/bin/berth-jupyter <<'END'
 #!/bin/sh
-# The token comes in as JUPYTER_TOKEN, where Jupyter itself looks for it: neither it nor the hash is an argument.
+# The token comes in as JUPYTER_TOKEN, where Jupyter itself looks for it, and is in no list of processes.
 exec /opt/jupyter/bin/jupyter lab --no-browser --ServerApp.ip="$JUPYTER_ADDRESS" \
     --ServerApp.port="$JUPYTER_PORT" --ServerApp.port_retries=0
 END

@@ -1,6 +1,6 @@
 /** The kinds of arguments and options. Each says what is wrong with a value and what is expected. */
 import { nearest } from '../base/nearest.ts';
-import { parseDate } from '../base/time-zone.ts';
+import { isTimeZone, parseDate } from '../base/time-zone.ts';
 import { formatTime, parseDuration } from '../base/units.ts';
 import type { ArgumentSpec, OptionSpec, ReadContext, Spec } from './command.ts';
 import { UsageError } from './failure.ts';
@@ -143,6 +143,14 @@ export function moment(flags: string, help: string): OptionSpec<string | null> {
     if (!parsed.ok) throw new UsageError(`${name}: ${parsed.error}`, MOMENT_FIX);
     if (parsed.value.understood !== null) context.note(`${name}: ${parsed.value.understood}`);
     return formatTime(parsed.value.timeMs);
+  });
+}
+
+/** A zone of the IANA database. */
+export function timeZone(flags: string, help: string): OptionSpec<string | null> {
+  return option(flags, help, (value, _context, name) => {
+    if (isTimeZone(value)) return value;
+    throw new UsageError(`${name}: '${value}' is no time zone`, 'Write it like UTC or Europe/Berlin.');
   });
 }
 

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { leaseId, SimulatedService, type ServiceOptions } from '../../test/support/simulated-service.ts';
-import { MINUTE_MS } from '../base/units.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../base/units.ts';
 import type { Lease } from '../domain/model/lease.ts';
 import type { Step } from '../domain/provision/sighting.ts';
+import { ProviderError } from '../engine/ports.ts';
 
 const ALL = { servers: 1, ports: 1, floatingIps: 1 };
 const NOTHING = { servers: 0, ports: 0, floatingIps: 0 };
@@ -98,6 +99,32 @@ test('what carries our mark without an intent on record is told, not touched', a
   await service.clock.run(10 * MINUTE_MS);
   expect(service.outside().ports).toBe(2);
   expect(findings(service)).toEqual(['orphan']);
+});
+
+test('what could not be taken away before the records of its lease went is told', async () => {
+  const service = await new SimulatedService({
+    controllers: { pollIntervalMs: HOUR_MS, retention: { leasesMs: DAY_MS, eventsMs: null } },
+    around: (provider) => ({
+      ...provider,
+      perform: (step, subject) =>
+        step.kind === 'deletePort' && subject.lease.state.kind === 'ended'
+          ? Promise.reject(new ProviderError('conflict', 'none', 'the port is locked'))
+          : provider.perform(step, subject),
+    }),
+  }).open();
+  await service.borrow(['a']);
+  await service.reach('a', 'active');
+  const lease = service.lease('a');
+  if (lease === undefined) throw new Error('the lease is there');
+  await service.give({ type: 'lease.release', leaseId: lease.id });
+  await service.reach('a', 'ended');
+  await makeUnknown(service, { kind: 'createPort' }, { ...lease, refs: { ...lease.refs, portId: null } });
+  await service.clock.run(20 * HOUR_MS);
+  expect([service.outside().ports, findings(service)]).toEqual([1, []]);
+  await service.clock.run(8 * HOUR_MS);
+  expect(await service.engine.readLease(lease.id)).toBeNull();
+  expect([service.outside().ports, findings(service)]).toEqual([1, ['orphan']]);
+  expect(service.bugs).toEqual([]);
 });
 
 test('the cards of a server that no lease holds are not lent', async () => {

@@ -122,6 +122,8 @@ export class Sweep {
     const { core, life } = this.#context;
     const { leaseId } = thing.mark;
     const lease = await life.live(core.readLease(leaseId));
+    // Its records are kept no longer, the intents with them: looked up again, it is told.
+    if (lease === null) this.#announced.delete(leaseId);
     if (lease === null || lease.state.kind !== 'ended' || core.world.leases.has(leaseId)) return;
     await assertOurs(this.#context, lease, thing.step, [{ id: thing.id, berth: thing.mark }]);
     if (!mayAct(core.world.control)) return;

@@ -325,7 +325,8 @@ export class EngineSession implements Session {
 
   /**
    * An adoption brings its own lease id. The world knows those that live; one that has ended would be
-   * overwritten in the store, and since it never lives again this look needs no lock.
+   * overwritten in the store, and the usage of one whose record is kept no longer would be in the way of its
+   * own. Since neither ever lives again this look needs no lock.
    */
   async #refuseEndedId(
     command: Extract<Command, { readonly type: 'lease.adopt' }>,
@@ -334,14 +335,17 @@ export class EngineSession implements Session {
     const { world, store } = this.#engine;
     if (authorize(world, this.actor, command) !== null) return null;
     if (this.#isAnswered(idempotency)) return null;
-    const known = await store.readLease(command.leaseId);
-    if (known?.state.kind !== 'ended') return null;
+    const { leaseId } = command;
+    const known = await store.readLease(leaseId);
+    const hasEnded =
+      known === null ? (await store.readUsed([leaseId])).has(leaseId) : known.state.kind === 'ended';
+    if (!hasEnded) return null;
     return refuse(
       'already_exists',
-      `Lease ${known.id} has been there before, and has ended.`,
-      'Leave the lease id out: the adopted machine gets a new one.',
+      `Lease ${leaseId} has been there before, and has ended.`,
+      'Adopt it under another id: leave lease_id out, or give a new UUID (`berth adopt --lease`).',
       'lease_id',
-      { lease: known.id },
+      { lease: leaseId },
     ).refusal;
   }
 

@@ -147,6 +147,17 @@ describe('profiles of the configuration', () => {
     ).toMatch(/17 profiles are too many/);
   });
 
+  test('have titles in which only their parameters stand for something', () => {
+    const steps = [{ title: '{size} of {constructor} in {nothing}', script: 'true' }];
+    const catalogue = createCatalogue([
+      own({ name: 'a', parameters: { size: { help: 'x', default: '7' } }, steps }),
+    ]);
+    const result = compose(catalogue, [ref('a')], []);
+    expect(result.ok && result.value.steps.map(({ title }) => title)).toEqual([
+      '7 of {constructor} in {nothing}',
+    ]);
+  });
+
   test('replace one of Berth by its name', () => {
     const catalogue = createCatalogue([own({ name: 'docker', steps: [{ title: 'ours', script: 'true' }] })]);
     const result = compose(catalogue, [ref('docker')], []);

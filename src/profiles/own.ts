@@ -127,7 +127,10 @@ function parameterOf({
 }
 
 function filled(title: string, values: Values): string {
-  return title.replaceAll(/\{([a-z][a-z0-9_]*)\}/g, (whole, key: string) => values[key] ?? whole);
+  return title.replaceAll(/\{([a-z][a-z0-9_]*)\}/g, (whole, key: string) =>
+    // A title may name what every object has, such as `{constructor}`.
+    Object.hasOwn(values, key) ? (values[key] ?? whole) : whole,
+  );
 }
 
 /** Where a check tells what is wrong. */

@@ -182,6 +182,29 @@ test('operators drain hosts, freeze the service, set limits, and make tokens; ot
   expect(await ada.run('status')).toBe(4);
 });
 
+test('limits of one user are never taken for those of the project, and are never left out', async () => {
+  const admin = await cliAs('admin');
+  const set = (...more: string[]): Promise<number> => admin.run('project', 'set', 'ml', ...more);
+  const refusals: readonly (readonly [string, string])[] = [
+    ['--user ada --gpus 3', 'Use --user-gpus for this user, or --gpus in a call without --user.'],
+    ['--user ada --user-gpus 2 --max-duration 3d', '--max-duration limits the whole project'],
+    ['--user ada --gpus V100=3', '--gpus limits the whole project'],
+    ['--user ada', 'Add one, such as --user-gpus 2, or --like-others.'],
+    ['--user ada --like-others --user-leases 2', '--like-others would take --user-leases away again'],
+    ['--like-others', 'Name the user with --user ID.'],
+  ];
+  for (const [options, told] of refusals) {
+    expect([options, await set(...options.split(' '))]).toEqual([options, 2]);
+    expect(admin.stderr()).toContain(told);
+  }
+  expect((await list(admin, 'project', 'list')).map(({ Name }) => Name)).not.toContain('ml');
+  await ok(admin, 'project', 'set', 'ml', '--user', 'ada', '--user-gpus', '3');
+  const { users, gpus } = JSON.parse(
+    await ok(admin, 'project', 'set', 'ml', '--user', 'bob', '--user-leases', '1', '-f', 'json'),
+  );
+  expect([users, gpus]).toEqual([['ada: {"gpus":3}', 'bob: {"leases":1}'], null]);
+});
+
 test('events are listed, and followed until Ctrl-C', async () => {
   const id = (await ok(cli, 'borrow', FLAVOR, '--for', '1h', '--detach')).trim();
   expect(

@@ -237,6 +237,15 @@ test('an adoption does not take the id of a lease that has ended', async () => {
   expect((await client.getLease(id)).lease).toEqual(ended);
   // Who repeats the first request is still told what it did.
   expect((await adopt({ lease_id: id }, 'first')).headers.get('idempotent-replayed')).toBe('true');
+  // Its usage stays when its record goes, and is that of one lease.
+  const removal = { type: 'records.remove', leaseIds: [asId<'lease'>(id)], eventFloor: null } as const;
+  expect(await server.engine.command('test', removal)).toMatchObject({ ok: true });
+  await expect(client.getLease(id)).rejects.toMatchObject({ status: 404 });
+  const last = await adopt({ lease_id: id }, 'third');
+  expect([last.status, await last.json()]).toMatchObject([
+    409,
+    { code: 'already_exists', field: 'lease_id', details: { lease: id } },
+  ]);
 });
 
 test('an operator drains, freezes, and sets limits', async () => {

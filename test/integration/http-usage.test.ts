@@ -121,6 +121,16 @@ test('the command line shows the sum under its table, and only there', async () 
   cli.stderr();
   expect(await cli.run('usage', 'show', '--by', 'users')).toBe(2);
   expect(cli.stderr()).toContain("Did you mean 'user'?");
+  expect(await cli.run('usage', 'show', '--zone', 'Mars')).toBe(2);
+  expect(cli.stderr()).toContain("--zone: 'Mars' is no time zone");
+  for (const [from, to] of [
+    ['2026-11-02', '2026-11-01'],
+    ['-1d', '-2d'],
+    ['-1d', '-1d'],
+  ] as const) {
+    expect(await cli.run('usage', 'show', '--from', from, '--to', to)).toBe(2);
+    expect(cli.stderr()).toMatch(/--to: \S+ is not after --from/);
+  }
 });
 
 /** What a thousand requests at once are answered: by code, or `ok`. */

@@ -31,6 +31,7 @@ function limitOptions(prefix: '' | 'user-', whose: string) {
   };
 }
 
+const projectOptions = limitOptions('', '');
 const userOptions = limitOptions('user-', ' of one user');
 
 export const projectSet = defineCommand({
@@ -38,7 +39,8 @@ export const projectSet = defineCommand({
   summary: 'Create a project, or change its name and limits',
   description:
     'What is not named stays as it is; none takes a limit away. Limits count what is held at one moment, and GPU-hours by the ' +
-    'month. The --user options limit each user of the project; with --user ID they do so for that user only.',
+    'month. The --user options limit each user of the project; with --user ID they do so for that user only, and those of ' +
+    'the project need a call without it.',
   examples: [
     'berth project set ml --gpus 8 --leases 20',
     'berth project set ml --gpus V100=4 --gpu-hours 500 --max-duration 3d --queued 10',
@@ -49,7 +51,7 @@ export const projectSet = defineCommand({
   args: { project: argument('PROJECT', 'Id, or name of a project that is known.') },
   options: {
     name: text('--name NAME', 'For people; default: the id.'),
-    ...limitOptions('', ''),
+    ...projectOptions,
     user: text('--user ID', 'The --user options are about this user only.'),
     userGpus: userOptions.gpus,
     userLeases: userOptions.leases,
@@ -60,8 +62,7 @@ export const projectSet = defineCommand({
     ...showOptions,
   },
   async run(context, { args, options }) {
-    const { projects } = await context.client.listProjects();
-    const before = meantProject(projects, args.project);
+    const { user, likeOthers } = options;
     const forUsers: Changes = {
       gpus: options.userGpus,
       leases: options.userLeases,
@@ -69,12 +70,14 @@ export const projectSet = defineCommand({
       maxDuration: options.userMaxDuration,
       queued: options.userQueued,
     };
-    const { user } = options;
+    checkWhose(user, likeOthers, options, forUsers);
+    const { projects } = await context.client.listProjects();
+    const before = meantProject(projects, args.project);
     const { project } = await context.client.putProject(before?.id ?? args.project, {
       name: options.name ?? before?.name ?? null,
       limits: changed(before?.limits ?? NO_LIMITS, options),
       per_user: user === null ? changed(before?.per_user ?? NO_LIMITS, forUsers) : (before?.per_user ?? null),
-      users: usersAfter(before?.users ?? {}, user, forUsers, options.likeOthers),
+      users: usersAfter(before?.users ?? {}, user, forUsers, likeOthers),
     });
     printShow(context, options, limitFields(project));
   },
@@ -150,16 +153,54 @@ function changes(classesBefore: LimitsJson['gpus_by_class'], wish: Changes): Par
   };
 }
 
+/** Nobody else is limited than who is meant, and who is named is. Throws UsageError. */
+function checkWhose(user: string | null, likeOthers: boolean, forProject: Changes, forUsers: Changes): void {
+  if (user === null) {
+    if (!likeOthers) return;
+    throw new UsageError('--like-others is about one user', 'Name the user with --user ID.');
+  }
+  const [ofProject] = givenOptions(projectOptions, forProject);
+  if (ofProject !== undefined) {
+    const ofUser = ofProject.replace('--', '--user-');
+    throw new UsageError(
+      `${ofProject} limits the whole project, and --user is about one user`,
+      `Use ${ofUser} for this user, or ${ofProject} in a call without --user.`,
+    );
+  }
+  const [ofUser] = givenOptions(userOptions, forUsers);
+  if (ofUser === undefined && !likeOthers) {
+    throw new UsageError(
+      `--user ${user} says whose limits, and no limit is given`,
+      'Add one, such as --user-gpus 2, or --like-others.',
+    );
+  }
+  if (ofUser !== undefined && likeOthers) {
+    throw new UsageError(`--like-others would take ${ofUser} away again`, 'Use one of the two.');
+  }
+}
+
+/** As they are written: `--gpus`. */
+function givenOptions(options: ReturnType<typeof limitOptions>, wish: Changes): readonly string[] {
+  const { gpus, leases, gpuHours, maxDuration, queued } = wish;
+  const given = {
+    gpus: gpus.all !== null || Object.keys(gpus.classes).length > 0,
+    leases: leases !== null,
+    gpuHours: gpuHours !== null,
+    maxDuration: maxDuration !== null,
+    queued: queued !== null,
+  };
+  return OPTION_KEYS.filter((key) => given[key]).map((key) => longFlag(options[key].flags));
+}
+
+const OPTION_KEYS = ['gpus', 'leases', 'gpuHours', 'maxDuration', 'queued'] as const;
+
 function usersAfter(
   before: ProjectJson['users'],
   user: string | null,
   wish: Changes,
   likeOthers: boolean,
 ): ProjectJson['users'] {
-  if (user === null) {
-    if (!likeOthers) return before;
-    throw new UsageError('--like-others is about one user', 'Name the user with --user ID.');
-  }
+  if (user === null) return before;
   const own = before[user] ?? {};
   const others = Object.fromEntries(Object.entries(before).filter(([id]) => id !== user));
   if (likeOthers) return others;

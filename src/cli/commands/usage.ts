@@ -1,10 +1,11 @@
 import type { UsageJson, UsageRowJson } from '../../api/usage.ts';
+import { parseDate } from '../../base/time-zone.ts';
 import { defineCommand } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { UsageError } from '../failure.ts';
 import { numberCell, shownAs, textCell, type Cell } from '../format/cell.ts';
 import { listOptions, printList, type Column } from '../format/output.ts';
-import { meant, moment, text, texts } from '../specs.ts';
+import { meant, moment, text, texts, timeZone } from '../specs.ts';
 
 const GROUPS = ['project', 'user', 'class', 'flavor', 'purpose', 'day', 'month'] as const;
 type Group = (typeof GROUPS)[number];
@@ -30,12 +31,16 @@ export const usageShow = defineCommand({
     by: texts('--by GROUPS', `What to tell apart: ${GROUPS.join(', ')}. Default ${BY_DEFAULT.join(',')}.`),
     project: text('--project PROJECT', 'Only this project (id or name).'),
     user: text('--user USER', 'Only this user, by id.'),
-    zone: text('--zone ZONE', 'Whose days and months, such as Europe/Berlin. Default: that of the service.'),
+    zone: timeZone(
+      '--zone ZONE',
+      'Whose days and months, such as Europe/Berlin. Default: that of the service.',
+    ),
     ...listOptions,
   },
   async run(context, { options }) {
     const by = options.by.length === 0 ? BY_DEFAULT : options.by.map(groupOf);
     const { from, to, project, user, zone } = options;
+    checkOrder(from, to);
     const given = Object.entries({ from, to, project, user, zone }).filter(([, value]) => value !== null);
     const { usage } = await context.client.getUsage({ ...Object.fromEntries(given), group_by: by.join(',') });
     describe(context, usage);
@@ -43,6 +48,17 @@ export const usageShow = defineCommand({
     printList(context, options, columnsOf(by), usage.rows, 'Nothing was used in this time.', total);
   },
 });
+
+/** Throws UsageError. A date beside a time is left to the service: it knows in whose zone the day begins. */
+function checkOrder(from: string | null, to: string | null): void {
+  if (from === null || to === null) return;
+  const areAlike = (parseDate(from) === null) === (parseDate(to) === null);
+  if (!areAlike || Date.parse(from) < Date.parse(to)) return;
+  throw new UsageError(
+    `--to: ${to} is not after --from ${from}`,
+    'Give a later --to: it is not counted itself.',
+  );
+}
 
 function groupOf(word: string): Group {
   const found = GROUPS.find((group) => group === word.toLowerCase());

@@ -129,7 +129,7 @@ export function refuseWaiting(world: World, owner: Owner, more = 0): Refused | n
   );
 }
 
-/** Puts on record that an administrator let a lease pass the limits, and which stood in its way. */
+/** Puts on record that a lease passed the limits, by an administrator's word, and which stood in its way. */
 export function tellExempt(draft: Draft, leaseId: Lease['id'], exempt: string, passed: Refused | null): void {
   const lease = draft.world.leases.get(leaseId);
   if (lease === undefined) return;

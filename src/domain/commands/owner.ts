@@ -18,7 +18,7 @@ import { schedule, scheduleNewcomer } from '../scheduler/pass.ts';
 import { afterEndMs } from '../settings.ts';
 import { demandOf } from './request.ts';
 import { DONE, type Handled } from './handled.ts';
-import { refuseComeback, refuseWaiting, tellExempt } from './limits.ts';
+import { refuseComeback, refuseLength, refuseWaiting, refuseWish, tellExempt } from './limits.ts';
 import { noSuchLease, wrongState } from './refusals.ts';
 
 type AdoptCommand = Extract<UserCommand, { readonly type: 'lease.adopt' }>;
@@ -146,13 +146,27 @@ export function adoptLease(draft: Draft, command: AdoptCommand): Handled {
     claimedAtMs: place === null ? null : nowMs,
     state,
   };
+  const passed = place === null ? null : limitsPassed(draft, command, demand, untilMs);
   draft.addLease(lease, 'lease.adopted', {
     ...(place !== null && { host: place.row.host.name, until: formatTime(expiresAtMs) }),
     length: formatDuration(command.durationMs),
     ...holdingData(lease),
   });
   putOnRecord(draft, lease.id);
+  if (passed !== null) tellExempt(draft, lease.id, 'the adopted machine was running already', passed);
   return { kind: 'reply', reply: { kind: 'leases', leaseIds: [lease.id] } };
+}
+
+/** The limit that would have refused this; null: none. A fact is not refused, but what it passes is told. */
+function limitsPassed(
+  { world, nowMs }: Draft,
+  command: AdoptCommand,
+  demand: Lease['request']['demand'],
+  untilMs: number,
+): ReturnType<typeof refuse> | null {
+  const { projectId, ownerId, durationMs } = command;
+  const wish = { projectId, ownerId, devices: demand.devices, count: 1, fromMs: nowMs, untilMs };
+  return refuseLength(world, command, durationMs) ?? refuseWish(world, wish, true);
 }
 
 /**

@@ -4,6 +4,7 @@ import {
   flavor,
   host,
   lease,
+  limited,
   project,
   slotHost,
   T0,
@@ -129,6 +130,22 @@ describe('adoption', () => {
     expect(run.give(adopt('found', 's1'))).toMatchObject({ kind: 'decided' });
     expect(run.state(lease('found'))).toBe('active');
     expect(run.world.accounts.ofProject(project('demo'))).toMatchObject({ gpus: 2, leases: 2 });
+  });
+
+  test.each([
+    [{ gpus: 1 }, /1 of 1 GPU/],
+    [{ durationMs: MINUTE_MS }, /leases of 1m at most/],
+    [{ gpus: 2 }, null],
+  ] as const)('past the limits %j it is one that is told', (limits, told) => {
+    const run = new PunctualRun([slotHost('s1', { V100: 2 })], [ONE]);
+    run.give(create('a', 'one', { durationMs: HOUR_MS }));
+    run.give({ type: 'project.set', projectId: project('demo'), name: 'demo', ...limited(limits) });
+    const decision = run.give(adopt('found', 's1'));
+    const events = decision.kind === 'decided' ? decision.events : [];
+    const passed = events.filter(({ type }) => type === 'lease.limits_overridden');
+    expect(passed).toMatchObject(
+      told === null ? [] : [{ id: 'found', data: { limit: expect.stringMatching(told) } }],
+    );
   });
 
   test('on a host whose cards Berth knows, it needs cards that nobody has', () => {

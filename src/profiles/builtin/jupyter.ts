@@ -76,23 +76,30 @@ token=$home/.jupyter-token
 : >/etc/berth-jupyter.env
 {
     printf "JUPYTER_ADDRESS='%s'\nJUPYTER_PORT='%s'\n" "$address" "$P_PORT"
-    printf "JUPYTER_HASH='%s'\n" "$P_PASSWORD_HASH"
+    printf "JUPYTER_CONFIG_PATH=/etc/berth-jupyter\n"
     if [ -z "$P_PASSWORD_HASH" ]; then
         [ -s "$token" ] || python3 -c 'import secrets; print(secrets.token_hex(24))' >"$token"
         chown "$BERTH_USER:" "$token"
         printf "JUPYTER_TOKEN='%s'\n" "$(cat "$token")"
     fi
 } >>/etc/berth-jupyter.env
+# Jupyter looks here before it looks in the user's folder. As an argument the hash would be in the list of
+# processes.
+mkdir -p /etc/berth-jupyter
+rm -f /etc/berth-jupyter/jupyter_server_config.json
+if [ -n "$P_PASSWORD_HASH" ]; then
+    printf '{"PasswordIdentityProvider": {"hashed_password": "%s"}}\n' "$P_PASSWORD_HASH" \
+        >/etc/berth-jupyter/jupyter_server_config.json
+fi
+chown -R "$BERTH_USER:" /etc/berth-jupyter
 mkdir -p /etc/systemd/system/berth-jupyter.service.d
 printf '[Service]\nUser=%s\nWorkingDirectory=%s\n' "$BERTH_USER" "$home" \
     >/etc/systemd/system/berth-jupyter.service.d/user.conf
 cat >/usr/local/bin/berth-jupyter <<'END'
 #!/bin/sh
 # The token comes in as JUPYTER_TOKEN, where Jupyter itself looks for it, and is in no list of processes.
-set -- --no-browser --ServerApp.ip="$JUPYTER_ADDRESS" \
+exec /opt/jupyter/bin/jupyter lab --no-browser --ServerApp.ip="$JUPYTER_ADDRESS" \
     --ServerApp.port="$JUPYTER_PORT" --ServerApp.port_retries=0
-[ -z "$JUPYTER_HASH" ] || set -- "$@" --PasswordIdentityProvider.hashed_password="$JUPYTER_HASH"
-exec /opt/jupyter/bin/jupyter lab "$@"
 END
 chmod 755 /usr/local/bin/berth-jupyter
 systemctl daemon-reload

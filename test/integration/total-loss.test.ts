@@ -276,6 +276,7 @@ test('a backup under constant commits is whole, as of one of them', { timeout: 6
 
 test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
   'a backup that %s ends leaves nothing behind',
+  { timeout: 60_000 },
   async (signal) => {
     await (await openStore()).close();
     const argv = ['--disable-warning=ExperimentalWarning', MAIN, 'backup', '--data', data, '-'];

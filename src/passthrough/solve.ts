@@ -27,8 +27,8 @@ export type Solution =
   /** Too many different groups to try everything within the steps. */
   | { readonly kind: 'too_many' };
 
-/** Ways looked at, some of them in part; about two seconds. */
-const STEPS_MAX = 1_000_000;
+/** Ways looked at, some of them in part; about a second. */
+const STEPS_MAX = 300_000;
 
 interface PieceClass {
   readonly size: number;
@@ -40,7 +40,7 @@ interface PieceClass {
 interface Best {
   /** Of this machine and those after it. */
   readonly costs: readonly Cost[];
-  /** Of each class, for this machine. */
+  /** Of each class, for this machine; those left out at the end are 0. */
   readonly taken: readonly number[];
 }
 
@@ -50,8 +50,8 @@ class TooManySteps extends Error {
 
 /**
  * A share covers what is wanted: by one piece of the exact size first, then by fewest pieces, then on one
- * NUMA node, then with fewest GPUs that nobody can use. The largest machine chooses first, but nothing by which a
- * later one would get none. No piece is in two shares. Shares are in the order of `wants`.
+ * NUMA node, then with fewest GPUs that nobody can use. The largest machine chooses first, but nothing by
+ * which a later one would get none. No piece is in two shares. Shares are in the order of `wants`.
  */
 export function solve(
   pieces: readonly Piece[],
@@ -136,17 +136,17 @@ function coversOf(
   const found: (readonly number[])[] = [];
   const visit = (model: string, taken: readonly number[], missing: number): void => {
     step();
-    const at = taken.length;
-    const next = classes[at];
-    if (next === undefined) {
+    if (missing <= 0) {
       const isMinimal = taken.every(
         (count, index) => count === 0 || missing + (classes[index]?.size ?? 0) > 0,
       );
-      if (missing <= 0 && isMinimal) found.push(taken);
+      if (isMinimal) found.push(taken);
       return;
     }
-    if (roomIn(classes, left, model, at) < missing) return;
-    const useful = next.model === model && missing > 0 ? Math.ceil(missing / next.size) : 0;
+    const at = taken.length;
+    const next = classes[at];
+    if (next === undefined || roomIn(classes, left, model, at) < missing) return;
+    const useful = next.model === model ? Math.ceil(missing / next.size) : 0;
     for (let count = Math.min(useful, left[at] ?? 0); count >= 0; count -= 1) {
       visit(model, [...taken, count], missing - count * next.size);
     }

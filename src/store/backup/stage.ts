@@ -1,7 +1,7 @@
 /**
- * Folders for work in progress, which may hold secrets in clear: private, with a name that nobody can foresee,
- * and removed afterwards, also where a signal ends the process. What a kill or a power cut leaves is swept by
- * the next one that works there.
+ * Folders for work in progress, which may hold secrets in clear: private, with a name that nobody can
+ * foresee, and removed afterwards, also where a signal ends the process. What a kill or a power cut leaves is
+ * swept by the next one that works there.
  */
 import { rmSync } from 'node:fs';
 import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises';

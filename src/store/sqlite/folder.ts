@@ -29,8 +29,9 @@ const OWN_FILES: readonly string[] = ['berth.sqlite', 'secrets.key', 'lock.sqlit
 const LOST_AND_FOUND = 'lost+found';
 
 /**
- * Makes the data folder (0700) if need be, and one that others may read private, as long as it is ours: taking
- * the rights from `/tmp` or somebody's home would break what others do there. Throws StoreError `refused`.
+ * Makes the data folder (0700) if need be, and one that others may read private, as long as it is ours:
+ * taking the rights from `/tmp` or somebody's home would break what others do there. Throws StoreError
+ * `refused`.
  */
 export function makePrivate(dir: string): void {
   mkdirSync(dir, { recursive: true, mode: 0o700 });

@@ -42,8 +42,8 @@ const STATEMENT_MS_MAX = 600_000;
 const DIFFERENCES_MAX = 20;
 
 /**
- * For the holder of both locks. Rejects with StoreError `refused` where the database has records already, or a
- * row differs afterwards; with what `target` says where the COMMIT fails.
+ * For the holder of both locks. Rejects with StoreError `refused` where the database has records already, or
+ * a row differs afterwards; with what `target` says where the COMMIT fails.
  */
 export async function transfer(
   source: DatabaseSync,

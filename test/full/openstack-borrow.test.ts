@@ -132,7 +132,7 @@ describe.skipIf(reason !== null)('borrowing on a real OpenStack', { timeout: 300
   test('ends on time: deleted, or on the shelf and back with the same address', async () => {
     await serve();
     await site.out('admin', 'project', 'add', 'demo');
-    const short = ['gpu_tiny', '--for', '20s'] as const;
+    const short = ['gpu_tiny', '--for', '20s', '--renew', 'no'] as const;
     const deleted = await site.borrow('demo', ...short, '--at-end', 'delete');
     const shelved = await site.borrow('demo', ...short, '--at-end', 'shelve', '--name', 'kept');
     await reaches(shelved, 'active');
